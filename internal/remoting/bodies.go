@@ -95,8 +95,18 @@ func (q *Queue) UnmarshalText(b []byte) error { return UnmarshalFastjson(b, (*pl
 // MarshalJSON writes the queue as an object where it is a value.
 func (q Queue) MarshalJSON() ([]byte, error) { return json.Marshal(plainQueue(q)) }
 
-// UnmarshalJSON reads an object.
-func (q *Queue) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, (*plainQueue)(q)) }
+// UnmarshalJSON reads an object, or an object in a string: encoding/json asks it for map keys
+// too, rather than UnmarshalText.
+func (q *Queue) UnmarshalJSON(b []byte) error {
+	if len(b) == 0 || b[0] != '"' {
+		return json.Unmarshal(b, (*plainQueue)(q))
+	}
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return err
+	}
+	return q.UnmarshalText([]byte(text))
+}
 
 // ClusterInfo is the brokers of all clusters that a name server knows.
 type ClusterInfo struct {

@@ -87,23 +87,23 @@ func (m *Message) Payload() ([]byte, error) {
 	case Uncompressed:
 		return m.Body, nil
 	case Zlib:
-		return inflate(m.Body)
+		return inflate(m.Body, maxPayload)
 	default:
 		return nil, fmt.Errorf("remoting: body of message %s is compressed with type %d, only zlib is known", m.UniqueKey(), c)
 	}
 }
 
-func inflate(body []byte) ([]byte, error) {
+func inflate(body []byte, limit int64) ([]byte, error) {
 	r, err := zlib.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("remoting: decompress body: %w", err)
 	}
-	payload, err := io.ReadAll(io.LimitReader(r, maxPayload+1))
+	payload, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("remoting: decompress body: %w", err)
 	}
-	if len(payload) > maxPayload {
-		return nil, fmt.Errorf("remoting: decompress body: over %d bytes", maxPayload)
+	if int64(len(payload)) > limit {
+		return nil, fmt.Errorf("remoting: decompress body: over %d bytes", limit)
 	}
 	return payload, nil
 }

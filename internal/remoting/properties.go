@@ -35,7 +35,7 @@ func EncodeProperties(properties map[string]string) string {
 // DecodeProperties reads a property string. What has no name or no separator is passed over,
 // as the Java client does; the last property may lack its separator.
 func DecodeProperties(s string) map[string]string {
-	properties := make(map[string]string, strings.Count(s, string(propertySeparator))+1)
+	properties := map[string]string{}
 	for item := range strings.SplitSeq(s, string(propertySeparator)) {
 		if name, value, ok := strings.Cut(item, string(nameValueSeparator)); ok && name != "" {
 			properties[name] = value

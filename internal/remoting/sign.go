@@ -16,6 +16,9 @@ const (
 // Sign adds AccessKey and Signature to the request: base64 of HMAC-SHA1 over the values of
 // all header fields, in the order of their names, and the body.
 func (c *Command) Sign(accessKey, secretKey string) {
+	if c.Ext == nil {
+		c.Ext = map[string]string{}
+	}
 	c.Ext[accessKeyField] = accessKey
 	c.Ext[signatureField] = c.signature(secretKey)
 }
