@@ -14,6 +14,9 @@ const nameServerPatience = 3 * time.Second
 // a *holdfast.BrokerError. When ctx ends, so does the round.
 func (c *Client) CallNameServer(ctx context.Context, newRequest func() *Command) (*Command, error) {
 	servers := c.cluster.NameServers
+	if len(servers) == 0 {
+		return nil, errors.New("remoting: the cluster has no name servers")
+	}
 	first := int(c.preferred.Load())
 	var failures []error
 	for i := range servers {
