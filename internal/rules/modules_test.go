@@ -101,7 +101,7 @@ func checkNested(m module) (complaints []string) {
 			complain("%s: %v", r.Path, err)
 			continue
 		}
-		want := filepath.ToSlash(relative)
+		want := path.Clean(filepath.ToSlash(relative))
 		if !strings.HasPrefix(want, "../") && want != ".." {
 			want = "./" + want
 		}
