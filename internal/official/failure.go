@@ -46,7 +46,7 @@ type Failure struct {
 	Err    error                 // as the client returned it
 }
 
-// Classify says what an error of SendSync means; errors that wrap one mean the same. It
+// Classify says what an error of SendSync means; an error that wraps one means the same. It
 // returns the zero Failure for nil. It says nothing about whether the message was stored.
 func Classify(err error) Failure {
 	if err == nil {
@@ -91,21 +91,22 @@ func kind(err error) FailureKind {
 }
 
 // parseAnswer reads the client's only account of a refusal, "CODE: 13, DESC: text", where the
-// text may have several lines. It returns a *holdfast.BrokerError in err's chain as it is,
-// and nil for anything else.
+// text may have several lines. A *holdfast.BrokerError in err's chain is returned as it is;
+// for anything else the answer is nil.
 func parseAnswer(err error) *holdfast.BrokerError {
 	var answer *holdfast.BrokerError
 	if errors.As(err, &answer) {
 		return answer
 	}
-	rest, found := strings.CutPrefix(err.Error(), "CODE: ")
-	if !found {
-		return nil
+	for ; err != nil; err = errors.Unwrap(err) {
+		rest, found := strings.CutPrefix(err.Error(), "CODE: ")
+		if !found {
+			continue
+		}
+		digits, remark, found := strings.Cut(rest, ", DESC: ")
+		if code, bad := strconv.Atoi(digits); found && bad == nil {
+			return &holdfast.BrokerError{Code: code, Remark: remark}
+		}
 	}
-	digits, remark, found := strings.Cut(rest, ", DESC: ")
-	code, bad := strconv.Atoi(digits)
-	if !found || bad != nil {
-		return nil
-	}
-	return &holdfast.BrokerError{Code: code, Remark: remark}
+	return nil
 }
