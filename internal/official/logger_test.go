@@ -14,6 +14,7 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/rlog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-mq/holdfast"
 	"github.com/holdfast-mq/holdfast/internal/remoting"
 )
 
@@ -110,7 +111,7 @@ func summary(r *records) (lines []string) {
 	return lines
 }
 
-// The texts in perSend are the client's own: each stands in a file of it that sends.
+// An outage must not fill the log at the rate of the sends.
 func TestWhatIsRepeatedForEverySendIsForDebugging(t *testing.T) {
 	got := logged(t, slog.LevelInfo)
 	ns := listen(t, func(p peer, c *remoting.Command) { p.answer(c, remoting.TopicNotExist, "", nil, nil) })
@@ -118,6 +119,9 @@ func TestWhatIsRepeatedForEverySendIsForDebugging(t *testing.T) {
 	require.Equal(t, NoRoute, Classify(err).Kind)
 	_, err = running(t, at(nameServer(t, nobody(t)))).SendSync(t.Context(), message())
 	require.Equal(t, Dial, Classify(err).Kind)
+	_, err = running(t, holdfast.Cluster{NameServers: []string{nobody(t)}}).SendSync(t.Context(), message())
+	require.Equal(t, NoRoute, Classify(err).Kind)
+	require.Equal(t, Write, Classify(resetWhileWriting(t)).Kind)
 	require.Empty(t, got.String())
 
 	detailed := logged(t, slog.LevelDebug)

@@ -2,10 +2,8 @@ package telemetry
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"net"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,26 +123,20 @@ func storedAs(result *primitive.SendResult, err error) *primitive.SendResult {
 // serverOf returns the address of the broker that answered, where the answer tells it.
 func serverOf(result *primitive.SendResult, err error) []attribute.KeyValue {
 	if stored := storedAs(result, err); stored != nil {
-		return hostPort(storeHost(stored.OffsetMsgID))
+		// The id that the broker gave the message begins with its address. Of a batch's ids
+		// the first will do.
+		id, _, _ := strings.Cut(stored.OffsetMsgID, ",")
+		host, _, err := remoting.ParseOffsetMsgID(id)
+		if err != nil {
+			return nil
+		}
+		return hostPort(host.String())
 	}
 	var answer *holdfast.BrokerError
 	if errors.As(err, &answer) {
 		return hostPort(answer.Broker)
 	}
 	return nil
-}
-
-// storeHost reads the broker's address from the id that it gave a message: address, port and
-// offset in hexadecimal digits. Of the ids of a batch the first will do.
-func storeHost(offsetMsgID string) string {
-	id, _, _ := strings.Cut(offsetMsgID, ",")
-	raw, err := hex.DecodeString(id)
-	if err != nil || len(raw) != 16 && len(raw) != 28 {
-		return ""
-	}
-	ip, port := raw[:len(raw)-12], raw[len(raw)-12:]
-	addr, _ := netip.AddrFromSlice(ip)
-	return netip.AddrPortFrom(addr, uint16(port[2])<<8|uint16(port[3])).String()
 }
 
 func hostPort(address string) []attribute.KeyValue {

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,28 +79,33 @@ func (s Send) End(result *primitive.SendResult, err error) {
 		return
 	}
 	took := time.Since(s.begun)
-	failure := errorType(err)
-	where := serverOf(result, err)
-
 	m := &s.p.measures
-	if m.operationDuration.Enabled(s.ctx) || m.sentMessages.Enabled(s.ctx) {
-		attributes := append(s.to.metric[:len(s.to.metric):len(s.to.metric)], where...)
-		if failure != "" {
-			attributes = append(attributes, semconv.ErrorTypeKey.String(failure))
+	measured, traced := m.operationDuration.Enabled(s.ctx) || m.sentMessages.Enabled(s.ctx), s.span.IsRecording()
+	if measured || traced {
+		how := ofEnd(result, err)
+		if measured {
+			set := metric.WithAttributeSet(attribute.NewSet(slices.Concat(s.to.metric, how)...))
+			m.operationDuration.Record(s.ctx, took.Seconds(), set)
+			m.sentMessages.Add(s.ctx, int64(s.count), set)
 		}
-		set := metric.WithAttributeSet(attribute.NewSet(attributes...))
-		m.operationDuration.Record(s.ctx, took.Seconds(), set)
-		m.sentMessages.Add(s.ctx, int64(s.count), set)
-	}
-	if s.span.IsRecording() {
-		s.span.SetAttributes(where...)
-		s.span.SetAttributes(ofResult(storedAs(result, err), s.count)...)
-		if failure != "" {
-			s.span.SetAttributes(semconv.ErrorTypeKey.String(failure))
+		if traced {
+			s.span.SetAttributes(how...)
+			s.span.SetAttributes(ofResult(storedAs(result, err), s.count)...)
+		}
+		if traced && err != nil {
 			s.span.SetStatus(codes.Error, err.Error())
 		}
 	}
 	s.span.End()
+}
+
+// ofEnd returns what spans and measurements alike say of the end of a send.
+func ofEnd(result *primitive.SendResult, err error) []attribute.KeyValue {
+	attributes := serverOf(result, err)
+	if err != nil {
+		attributes = append(attributes, semconv.ErrorTypeKey.String(errorType(err)))
+	}
+	return attributes
 }
 
 // ofMessage returns what a span says of the message itself.
