@@ -69,23 +69,24 @@ func newCluster(config Config, launcher Launcher, ports *portBlock) *Cluster {
 // launch starts all nodes at once and waits until they are ready.
 func (c *Cluster) launch(ctx context.Context, specs []Spec) error {
 	for _, spec := range specs {
-		c.nodes = append(c.nodes, &Node{cluster: c, spec: spec})
+		c.nodes = append(c.nodes, &Node{cluster: c, spec: spec, state: running})
 	}
 	ctx, stop := context.WithTimeout(ctx, readyPatience)
 	defer stop()
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
+	var once sync.Once
+	var first error
 	_ = c.eachNode(func(n *Node) error {
 		err := n.launch(ctx)
 		if err == nil {
 			err = n.awaitReady(ctx)
 		}
 		if err != nil {
-			fail(err) // the others would wait for this one in vain
+			once.Do(func() { first = err })
+			stop() // the others would wait for this one in vain
 		}
 		return nil
 	})
-	return context.Cause(ctx)
+	return first
 }
 
 func (c *Cluster) eachNode(f func(*Node) error) error {

@@ -15,7 +15,7 @@ type Node struct {
 	change  sync.Mutex // held while the state changes, which can take seconds
 	mu      sync.Mutex
 	process Process // nil until launched
-	state   state
+	state   state   // what it is meant to be, and is unless it has crashed
 }
 
 type state int
@@ -34,6 +34,16 @@ func (n *Node) Address() string { return address(n.spec.Port) }
 
 func (n *Node) isMaster() bool { return n.spec.Kind == Broker && n.spec.BrokerID == masterID }
 func (n *Node) isSlave() bool  { return n.spec.Kind == Broker && n.spec.BrokerID != masterID }
+
+// master is a slave's master.
+func (n *Node) master() *Node {
+	for _, m := range n.cluster.masters() {
+		if m.spec.Broker == n.spec.Broker {
+			return m
+		}
+	}
+	return nil
+}
 
 func (n *Node) is(s state) bool {
 	n.mu.Lock()
@@ -60,7 +70,7 @@ func (n *Node) launch(ctx context.Context) error {
 			return err
 		}
 		n.mu.Lock()
-		n.process, n.state = p, running
+		n.process = p
 		n.mu.Unlock()
 		return nil
 	})
