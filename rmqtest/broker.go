@@ -77,7 +77,8 @@ func (b *Broker) Start() {
 }
 
 // Pause freezes the broker, as SIGSTOP does: connections are accepted and stay, but nothing
-// is read or answered, and no delay ends, until Resume.
+// is read or answered, and no delay ends, until Resume. It stays in routes, as on a real
+// cluster for two minutes.
 func (b *Broker) Pause() {
 	b.server.gate.close()
 	b.delays.stop()

@@ -110,13 +110,17 @@ func (c *Cluster) CreateTopic(topic string, queues int) {
 	}
 }
 
-// CreateGroup creates a consumer group on every broker, for use with WithoutAutoCreateGroups.
-// A group that exists is left alone.
+// CreateGroup creates a consumer group and its retry topic on every broker. What exists is
+// left alone. It is needed with WithoutAutoCreateGroups; without, it makes an official
+// consumer of the group find the retry topic at its start, where otherwise its own first
+// heartbeat creates that topic and its next route refresh, up to 30 s later, finds it.
 func (c *Cluster) CreateGroup(group string) {
 	for _, b := range c.brokers {
+		config := newGroup(group)
 		if _, ok := b.groups.get(group); !ok {
-			b.groups.put(newGroup(group))
+			b.groups.put(config)
 		}
+		b.topics.create(newTopic(retryPrefix+group, config.RetryQueues))
 	}
 }
 

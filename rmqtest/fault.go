@@ -85,8 +85,9 @@ func CloseAfter() Action { return fault.CloseAfter() }
 
 // Intercept asks f about every request of a kind, to any broker or the name server; the most
 // recent fault is asked first, and where f says Pass, older ones are. f may be called
-// concurrently, and may change the script itself. While a kind is scripted its requests are
-// handled concurrently, also those of one connection.
+// concurrently, and may change the script itself, but must not stop a broker or the name
+// server, which wait for it: do that in another goroutine. Once a kind was scripted its
+// requests are handled concurrently, also those of one connection.
 func (c *Cluster) Intercept(kind Kind, f func(*Request) Action) *Fault {
 	c.script.watch(kind)
 	return c.script.Intercept(kind, f)

@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a test waits for what should come at once.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
 	rlog.SetLogLevel("fatal") // the official client's logger belongs to the process

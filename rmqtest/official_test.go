@@ -1,13 +1,10 @@
 package rmqtest_test
 
 import (
-	"context"
 	"fmt"
-	"sync"
 	"testing"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
-	"github.com/apache/rocketmq-client-go/v2/consumer"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 	"github.com/apache/rocketmq-client-go/v2/producer"
 	"github.com/google/uuid"
@@ -83,72 +80,4 @@ func TestOfficialBatch(t *testing.T) {
 		ids += m.OffsetMsgID
 	}
 	require.Equal(t, ids, result.OffsetMsgID)
-}
-
-// collector is a listener that remembers what it was given.
-type collector struct {
-	mu   sync.Mutex
-	seen []*primitive.MessageExt
-}
-
-func (l *collector) add(msgs ...*primitive.MessageExt) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.seen = append(l.seen, msgs...)
-}
-
-func (l *collector) all() []*primitive.MessageExt {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]*primitive.MessageExt(nil), l.seen...)
-}
-
-func (l *collector) bodies() []string {
-	var list []string
-	for _, m := range l.all() {
-		list = append(list, string(m.Body))
-	}
-	return list
-}
-
-func officialConsumer(t *testing.T, c *rmqtest.Cluster, group, topic string, selector consumer.MessageSelector,
-	f func(context.Context, ...*primitive.MessageExt) (consumer.ConsumeResult, error), opts ...consumer.Option) rocketmq.PushConsumer {
-	t.Helper()
-	pc, err := rocketmq.NewPushConsumer(append([]consumer.Option{
-		consumer.WithNameServer(c.Holdfast().NameServers),
-		consumer.WithGroupName(group),
-		consumer.WithInstance(uuid.NewString()),
-		consumer.WithConsumeFromWhere(consumer.ConsumeFromFirstOffset),
-	}, opts...)...)
-	require.NoError(t, err)
-	require.NoError(t, pc.Subscribe(topic, selector, f))
-	require.NoError(t, pc.Start())
-	t.Cleanup(func() { _ = pc.Shutdown() })
-	return pc
-}
-
-func TestOfficialConsumer(t *testing.T) {
-	t.Parallel()
-	c := rmqtest.New(t)
-	c.CreateTopic("orders", 2)
-	p := officialProducer(t, c)
-	for i := range 20 {
-		_, err := p.SendSync(soon(t), primitive.NewMessage("orders", fmt.Appendf(nil, "m%d", i)).WithTag([]string{"a", "b"}[i%2]))
-		require.NoError(t, err)
-	}
-
-	var got collector
-	officialConsumer(t, c, "readers", "orders", consumer.MessageSelector{Type: consumer.TAG, Expression: "a"},
-		func(_ context.Context, msgs ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
-			got.add(msgs...)
-			return consumer.ConsumeSuccess, nil
-		})
-	eventually(t, func() bool { return len(got.all()) == 10 }, "everything stored before")
-
-	_, err := p.SendSync(soon(t), primitive.NewMessage("orders", []byte("late")).WithTag("a"))
-	require.NoError(t, err)
-	eventually(t, func() bool { return len(got.all()) == 11 }, "what is stored later wakes the long poll")
-	for _, m := range got.all() {
-		require.Equal(t, "a", m.GetTags())
-	}
 }

@@ -30,9 +30,10 @@ type server struct {
 
 	gate gate
 
-	mu      sync.Mutex
-	address netip.AddrPort // set once
-	life    *life          // nil while stopped
+	changing sync.Mutex     // held while it is started or stopped
+	address  netip.AddrPort // set by the first start
+	mu       sync.Mutex
+	life     *life // nil while stopped
 }
 
 // life is what runs between a start and a stop.
@@ -49,19 +50,23 @@ type life struct {
 // start listens; on the address of before, if there was one. Starting a server that runs
 // does nothing.
 func (s *server) start() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.life != nil {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if s.running() {
 		return nil
 	}
 	listener, err := s.listen()
 	if err != nil {
 		return err
 	}
-	s.address = listener.Addr().(*net.TCPAddr).AddrPort()
+	if !s.address.IsValid() {
+		s.address = listener.Addr().(*net.TCPAddr).AddrPort()
+	}
 	l := &life{listener: listener, sessions: map[*session]struct{}{}}
 	l.ctx, l.end = context.WithCancel(context.Background())
+	s.mu.Lock()
 	s.life = l
+	s.mu.Unlock()
 	s.gate.open()
 	l.tasks.Go(func() { s.accept(l) })
 	return nil
@@ -126,6 +131,8 @@ func (l *life) admit(s *server, conn net.Conn) {
 // stop closes the listener and the connections, and returns when nothing runs any more. With
 // abort the peers see a reset. Stopping a server that is stopped does nothing.
 func (s *server) stop(abort bool) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	s.mu.Lock()
 	l := s.life
 	s.life = nil
