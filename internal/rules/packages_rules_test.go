@@ -43,6 +43,8 @@ func TestThePackageRulesRefuseViolations(t *testing.T) {
 		{"production knows rmqtest", "cmd/holdfast/main.go", rmqtest, "imports no package made for tests"},
 		{"production knows httptest", "consumer/run.go", `import "net/http/httptest"`, "imports no package made for tests"},
 		{"production knows testing", "consumer/run.go", `import "testing"`, "imports no package made for tests"},
+		{"production knows the suite", "producer/send.go", `import "` + ours + `/internal/conformance"`, "imports no package made for tests"},
+		{"the suite knows rmqtest", "internal/conformance/run.go", rmqtest, ""},
 		{"a test knows rmqtest", "consumer/run_test.go", rmqtest, ""},
 		{"an example knows rmqtest", "examples/losslab/main.go", rmqtest, ""},
 		{"a constructor", "producer/new.go", rocketmq + `; var _, _ = rocketmq.NewProducer()`, "uses rocketmq.NewProducer"},

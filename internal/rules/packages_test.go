@@ -28,6 +28,7 @@ var exemptions = []exemption{
 	{dir: "sqltest", constructs: true, tests: true, why: "a suite of crash tests"},
 	{dir: "idempotency/storetest", tests: true, why: "a suite for the tests of stores"},
 	{dir: "rmqtest", tests: true, why: "it is for tests"},
+	{dir: "internal/conformance", constructs: true, tests: true, why: "a suite of tests for rmqtest and real brokers, with the raw client"},
 }
 
 func isExempt(s source, from func(exemption) bool) bool {
@@ -64,6 +65,8 @@ func neighbours(dir string) (allowed []string, rule string) {
 		return []string{"none"}, "the root imports no other package of ours"
 	case within(dir, "dialect"):
 		return []string{"dialect"}, "dialect imports no other package of ours"
+	case within(dir, "internal/conformance"):
+		return nil, "" // a suite of tests
 	case within(dir, "internal"):
 		return []string{".", "dialect", "internal"}, "internal packages import only the root, dialect and internal"
 	}
@@ -94,7 +97,7 @@ func isTestPackage(importPath string) bool {
 		return true
 	}
 	return slices.ContainsFunc(strings.Split(importPath, "/"), func(element string) bool {
-		return strings.HasSuffix(element, "test") // rmqtest, storetest, httptest, sqltest
+		return strings.HasSuffix(element, "test") || element == "conformance" // rmqtest, storetest, httptest, sqltest
 	})
 }
 
