@@ -1,0 +1,42 @@
+package producer
+
+import (
+	"sync"
+
+	"github.com/holdfast-mq/holdfast/internal/remoting"
+)
+
+// lanes are all lanes of a producer: one for each topic's unkeyed messages, and one for each
+// queue that keyed messages go to.
+type lanes struct {
+	mu    sync.RWMutex
+	byKey map[remoting.Queue]*lane // a key without a broker is the unkeyed lane's
+}
+
+func (ls *lanes) of(p *Producer, topic string, queue *remoting.Queue) *lane {
+	key := remoting.Queue{Topic: topic}
+	if queue != nil {
+		key = *queue
+	}
+	ls.mu.RLock()
+	l := ls.byKey[key]
+	ls.mu.RUnlock()
+	if l != nil {
+		return l
+	}
+
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l := ls.byKey[key]; l != nil {
+		return l
+	}
+	l = &lane{producer: p, topic: topic, width: p.config.lanes, limit: batchLimit{bytes: p.config.batchBytes, most: p.config.batchBytes}}
+	if queue != nil {
+		l.queue, l.width = &key, 1
+	}
+	if ls.byKey == nil {
+		ls.byKey = map[remoting.Queue]*lane{}
+	}
+	ls.byKey[key] = l
+	return l
+}

@@ -1,0 +1,146 @@
+package producer_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-mq/holdfast"
+	"github.com/holdfast-mq/holdfast/producer"
+	"github.com/holdfast-mq/holdfast/rmqtest"
+)
+
+// loseAnswerOf loses the answer to the next send of the message with that key, and calls
+// then in between store and silence.
+func loseAnswerOf(c *rmqtest.Cluster, key string) *rmqtest.Fault {
+	lost := false
+	return c.Intercept(rmqtest.Send, func(r *rmqtest.Request) rmqtest.Action {
+		if !lost && carries(r, key) {
+			lost = true
+			return rmqtest.DropResponse()
+		}
+		return rmqtest.Pass()
+	})
+}
+
+// A message whose answer was lost is found, and not sent again, once the broker has answered
+// SEND_OK for one further back in its log.
+func TestFoundUnderCoverIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, impatient)
+	loseAnswerOf(c, "o-1")
+
+	done := make(chan error, 1)
+	msg := order("o-1")
+	go func() { _, err := p.Send(soon(t), msg); done <- err }()
+	eventually(t, func() bool { return len(c.Messages(topic)) == 1 }, "stored")
+	mustSend(t, p, order("o-2")) // answered, and behind it in the log
+
+	require.NoError(t, <-done)
+	require.ElementsMatch(t, []string{"o-1", "o-2"}, keys(c.Messages(topic)), "no duplicate")
+}
+
+// Found is not flushed: while the disk hangs nothing that is found is a success.
+func TestFoundWithoutCoverIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, impatient, producer.WithAttempts(2))
+	mustSend(t, p, order("o-0"))
+	c.Broker("broker-a").StallFlush()
+
+	_, err := p.Send(soon(t), order("o-1"))
+
+	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	c.Broker("broker-a").PowerFailure()
+	require.Equal(t, []string{"o-0"}, keysSorted(c), "what was found is gone, and was not acknowledged")
+}
+
+// With the slave away and the broker's default slaveTimeout, which is the official client's
+// own limit on an attempt, no send is acknowledged.
+func TestSlaveAwayAcknowledgesNothing(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t, rmqtest.WithInSyncReplicas(2))
+	p := start(t, c, impatient, producer.WithAttempts(3))
+	mustSend(t, p, order("o-0"))
+	c.Broker("broker-a").LoseSlave()
+
+	results := make(chan error, 8)
+	for range cap(results) {
+		go func() { _, err := p.Send(soon(t), order("o-x")); results <- err }()
+	}
+	for range cap(results) {
+		require.ErrorIs(t, <-results, holdfast.ErrOutcomeUnknown)
+	}
+}
+
+func TestLookupRefusedCountsAsNotFound(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, impatient)
+	c.Inject(rmqtest.Query, rmqtest.Answer(16, "no permission"), 0)
+	c.Inject(rmqtest.Send, rmqtest.DropResponse(), 1)
+
+	mustSend(t, p, order("o-1"))
+
+	require.Len(t, c.Messages(topic), 2)
+	require.Len(t, ids(c.Messages(topic)), 1)
+}
+
+// Another message under the same id, as ids of the official client repeat, does not pass for
+// the one that was sent.
+func TestAnotherMessageUnderTheSameIDIsNotFound(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, impatient)
+	first := order("o-1")
+	mustSend(t, p, first)
+	second := order("o-2")
+	second.WithProperty("UNIQ_KEY", first.GetProperty("UNIQ_KEY"))
+	lost := c.Inject(rmqtest.Send, rmqtest.DropRequest(), 1)
+
+	done := make(chan error, 1)
+	go func() { _, err := p.Send(soon(t), second); done <- err }()
+	<-lost.Done()
+	mustSend(t, p, order("o-3")) // covers o-1, which is under the id that is looked for
+
+	require.NoError(t, <-done)
+	require.ElementsMatch(t, []string{"o-1", "o-2", "o-3"}, keys(c.Messages(topic)))
+}
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, impatient, producer.WithAttempts(1))
+
+	resolution, _, err := p.Resolve(soon(t), topic, "0123456789ABCDEF0123456789ABCDEF")
+	require.NoError(t, err)
+	require.Equal(t, producer.NotFound, resolution)
+
+	c.Inject(rmqtest.Send, rmqtest.DropResponse(), 1)
+	msg := order("o-1")
+	_, err = p.Send(soon(t), msg)
+	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	resolution, result, err := p.Resolve(soon(t), topic, msg.GetProperty("UNIQ_KEY"))
+	require.NoError(t, err)
+	require.Equal(t, producer.Found, resolution)
+	require.Equal(t, c.Messages(topic)[0].QueueOffset, result.QueueOffset)
+	require.Equal(t, topic, result.MessageQueue.Topic)
+
+	mustSend(t, p, order("o-2"))
+	resolution, _, err = p.Resolve(soon(t), topic, msg.GetProperty("UNIQ_KEY"))
+	require.NoError(t, err)
+	require.Equal(t, producer.FoundDurable, resolution)
+
+	c.Inject(rmqtest.Query, rmqtest.Answer(16, "no permission"), 1)
+	_, _, err = p.Resolve(soon(t), topic, msg.GetProperty("UNIQ_KEY"))
+	require.ErrorIs(t, err, &holdfast.BrokerError{Code: 16})
+
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	c.Inject(rmqtest.Query, rmqtest.DropRequest(), 1)
+	_, _, err = p.Resolve(ctx, topic, msg.GetProperty("UNIQ_KEY"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
