@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
@@ -99,21 +100,23 @@ func (l *lane) find(ctx context.Context, b *batch) *primitive.SendResult {
 	if len(b.members) == 0 || len(b.sentTo) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
 	p := l.producer
 	first := l.findTask(ctx, b, b.members[0])
 	if first == nil {
 		return nil
 	}
+	var rest sync.WaitGroup
 	for _, t := range b.members[1:] {
-		l.findTask(ctx, b, t)
+		rest.Go(func() { l.findTask(ctx, b, t) })
 	}
+	rest.Wait()
 	p.telemetry.DuplicatesAvoided(ctx, l.topic, b.messages())
 	return first
 }
 
 func (l *lane) findTask(ctx context.Context, b *batch, t *task) *primitive.SendResult {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
 	p := l.producer
 	msg := t.messages[0]
 	copies, _ := p.find(ctx, p.addresses(l.topic, b.sentTo), send.Wanted{
