@@ -3,6 +3,7 @@ package producer
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
@@ -89,6 +90,7 @@ func (l *lane) work() {
 			return
 		}
 		l.send(b)
+		runtime.Gosched() // whoever was just answered may have the next message
 	}
 }
 
