@@ -1,6 +1,7 @@
 package rmqtest
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -121,7 +122,12 @@ func (c *brokerConfig) lines() []byte {
 }
 
 // getConfig answers GET_BROKER_CONFIG.
-func (b *Broker) getConfig(c *call) { c.okBody(nil, b.config.lines()) }
+func (b *Broker) getConfig(c *call) {
+	version, _ := json.Marshal(dataVersion()) // numbers always encode
+	response := c.response(remoting.Success, "")
+	response.Ext["version"], response.Body = string(version), b.config.lines()
+	c.answer(response)
+}
 
 // updateConfig answers UPDATE_BROKER_CONFIG. What has no effect is remembered all the same.
 func (b *Broker) updateConfig(c *call) {

@@ -134,6 +134,8 @@ func TestPullFiltersByHashOfTag(t *testing.T) {
 	require.Equal(t, remoting.PullRetryImmediately, response.Code)
 	require.Equal(t, "5", response.Ext["nextBeginOffset"])
 	header.Subscription = " || "
+	require.Equal(t, remoting.PullRetryImmediately, call(t, c, cl, remoting.PullMessage, header, nil).Code)
+	header.Subscription = "||"
 	require.Equal(t, 23, call(t, c, cl, remoting.PullMessage, header, nil).Code)
 	header.Subscription, header.ExpressionType = "a > 1", "SQL92"
 	require.Equal(t, remoting.SystemError, call(t, c, cl, remoting.PullMessage, header, nil).Code)
@@ -309,6 +311,8 @@ func TestHeartbeatMakesMembers(t *testing.T) {
 	result, err := one.Pull(soon(t), broker.Addr(), header)
 	require.NoError(t, err)
 	require.Len(t, result.Messages, 1)
+	header.SubVersion = 2
+	require.Equal(t, 25, call(t, c, one, remoting.PullMessage, header, nil).Code, "a subscription that no heartbeat brought")
 
 	call(t, c, one, remoting.UnregisterClient, remoting.UnregisterClientHeader{ClientID: "client-1", ConsumerGroup: "readers", ProducerGroup: "writers"}, nil)
 	require.Equal(t, []string{"client-2"}, members(t, c, one))
@@ -423,7 +427,7 @@ func TestSendBack(t *testing.T) {
 	require.Equal(t, "a", string(retry.Body))
 	require.Equal(t, map[string]string{
 		"UNIQ_KEY": "id", "TAGS": "t", "RETRY_TOPIC": "orders", "ORIGIN_MESSAGE_ID": original.OffsetMsgID, "WAIT": "false",
-		"REAL_TOPIC": "%RETRY%readers", "REAL_QID": "0", "MSG_REGION": "DefaultRegion", "TRACE_ON": "true", "CLUSTER": "DefaultCluster",
+		"REAL_TOPIC": "%RETRY%readers", "REAL_QID": "0", "DELAY": "3", "MSG_REGION": "DefaultRegion", "TRACE_ON": "true", "CLUSTER": "DefaultCluster",
 	}, retry.Properties)
 
 	require.Equal(t, remoting.Success, back(retry.CommitLogOffset, 0, 1).Code)

@@ -21,10 +21,14 @@ var delayLevels = [scheduleQueues]time.Duration{
 // maxTimer is how far ahead a timed message may be, before it is scaled.
 const maxTimer = 3 * 24 * time.Hour
 
-// delayLevel is a message's DELAY, 0 where it has none that can be read.
-func delayLevel(properties map[string]string) int {
-	level, _ := strconv.Atoi(properties[propertyDelay])
-	return level
+// delayLevel is a message's DELAY, 0 where it has none; ok is false for what is no number.
+func delayLevel(properties map[string]string) (level int, ok bool) {
+	text, ok := properties[propertyDelay]
+	if !ok {
+		return 0, true
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	return int(n), err == nil
 }
 
 // setAside turns a message with a delay into one of the topic where these wait.
@@ -32,7 +36,7 @@ func (b *Broker) setAside(m *stored) (delayed bool, r refusal, ok bool) {
 	if t := m.SysFlag & remoting.FlagTransactionMask; t != 0 && t != remoting.FlagCommitted {
 		return false, refusal{}, true
 	}
-	if level := delayLevel(m.Properties); level > 0 {
+	if level, _ := delayLevel(m.Properties); level > 0 {
 		delete(m.Properties, propertyDeliverAt)
 		delete(m.Properties, propertyDelaySeconds)
 		delete(m.Properties, propertyDelayMillis)
@@ -47,7 +51,7 @@ func (b *Broker) setAside(m *stored) (delayed bool, r refusal, ok bool) {
 	due, timed, ok := timerOf(m.Properties)
 	switch {
 	case !ok, time.Until(due) > maxTimer:
-		return false, refusal{remoting.MessageIllegal, "timer message illegal, the delay time should not be bigger than the max delay 259200000ms"}, false
+		return false, refusal{remoting.MessageIllegal, "timer message illegal, the delay time should not be bigger than the max delay 259200000ms; or if set del msg, the delay time should be bigger than the current time"}, false
 	case !timed, time.Until(due) <= 0:
 		return false, refusal{}, true
 	}
@@ -182,17 +186,17 @@ func (d *delays) recover() {
 	}
 }
 
-// deliverDelayed stores the message that m was before it was set aside.
+// deliverDelayed stores the message that m was before it was set aside. It keeps the
+// properties of its delay, as on a real broker, so that a copy of it is delayed again.
 func (b *Broker) deliverDelayed(m *stored) {
-	delivered := &stored{Message: m.Message, origin: m}
-	delivered.Properties = maps.Clone(m.Properties)
-	delete(delivered.Properties, propertyDelay)
-	delete(delivered.Properties, propertyDeliverAt)
-	delete(delivered.Properties, propertyDelaySeconds)
-	delivered.Properties[propertyWait] = "false"
+	delivered := &stored{Message: m.Message, tagsCode: m.tagsCode, origin: m}
 	delivered.Topic = m.Properties[propertyRealTopic]
 	delivered.QueueID, _ = strconv.Atoi(m.Properties[propertyRealQueue])
-	delivered.tagsCode = tagsCode(delivered.Properties)
+	if m.Topic == timerTopic {
+		delivered.Properties = maps.Clone(m.Properties)
+		delivered.Properties[propertyTimerIn] = strconv.FormatInt(m.StoreTimestamp, 10)
+		delivered.Properties[propertyTimerGone] = strconv.FormatInt(time.Now().UnixMilli(), 10)
+	}
 	b.store.append(delivered)
 }
 

@@ -94,7 +94,7 @@ func (b *Broker) putGroup(c *call) {
 		return
 	}
 	if strings.TrimSpace(config.Name) == "" || strings.ContainsFunc(config.Name, illegalInName) {
-		c.fail(invalidParameter, "The specified group: "+config.Name+", is blank or contains illegal characters")
+		c.fail(invalidParameter, "The specified group: "+config.Name+", contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$")
 		return
 	}
 	b.groups.put(config)

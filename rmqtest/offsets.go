@@ -84,14 +84,16 @@ func (b *Broker) consumerOffset(c *call) {
 		return
 	}
 	offset := b.offsets.get(header.ConsumerGroup, header.Topic, header.QueueID)
-	if offset < 0 && c.request.Ext["setZeroIfNotFound"] != "false" && b.store.endOf(header.Topic, header.QueueID) > 0 {
-		offset = 0
+	switch {
+	case offset >= 0:
+		c.ok(remoting.OffsetResponse{Offset: offset})
+	case c.request.Ext["setZeroIfNotFound"] == "false":
+		c.fail(remoting.QueryNotFound, "Not found, do not set to zero, maybe this group boot first")
+	case b.store.endOf(header.Topic, header.QueueID) > 0:
+		c.ok(remoting.OffsetResponse{Offset: 0})
+	default:
+		c.fail(remoting.QueryNotFound, "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first")
 	}
-	if offset < 0 {
-		c.fail(remoting.QueryNotFound, "Not found, maybe this group consumer boot first")
-		return
-	}
-	c.ok(remoting.OffsetResponse{Offset: offset})
 }
 
 // updateOffset answers UPDATE_CONSUMER_OFFSET.

@@ -20,6 +20,8 @@ const (
 	propertyDelaySeconds  = "TIMER_DELAY_SEC"
 	propertyDelayMillis   = "TIMER_DELAY_MS"
 	propertyTimerOut      = "TIMER_OUT_MS"
+	propertyTimerIn       = "TIMER_ENQUEUE_MS"
+	propertyTimerGone     = "TIMER_DEQUEUE_MS"
 	propertyPopCheckpoint = "POP_CK"
 	propertyReplyTo       = "REPLY_TO_CLIENT"
 	propertyPushReplyTime = "PUSH_REPLY_TIME"

@@ -2,6 +2,7 @@ package rmqtest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/holdfast-mq/holdfast/internal/remoting"
@@ -43,18 +44,18 @@ func (b *Broker) checkPull(header *remoting.PullMessageHeader) (*remoting.Subscr
 		return nil, refusal{code, remark}, false
 	}
 	if b.config.int(keyPermission)&remoting.PermRead == 0 {
-		return no(remoting.NoPermission, "the broker pulling message is forbidden")
+		return no(remoting.NoPermission, "the broker[127.0.0.1] pulling message is forbidden")
 	}
 	group, ok := b.groups.find(header.ConsumerGroup)
 	if !ok {
-		return no(remoting.GroupNotExist, "subscription group ["+header.ConsumerGroup+"] does not exist")
+		return no(remoting.GroupNotExist, "subscription group ["+header.ConsumerGroup+"] does not exist, ")
 	}
 	if !group.ConsumeEnable {
 		return no(remoting.NoPermission, "subscription group no permission, "+header.ConsumerGroup)
 	}
 	config, ok := b.topics.get(header.Topic)
 	if !ok {
-		return no(remoting.TopicNotExist, "topic["+header.Topic+"] not exist, apply first please!")
+		return no(remoting.TopicNotExist, "topic["+header.Topic+"] not exist, apply first please! ")
 	}
 	if config.perm&remoting.PermRead == 0 {
 		return no(remoting.NoPermission, "the topic["+header.Topic+"] pulling message is forbidden")
@@ -76,7 +77,7 @@ func (b *Broker) checkPull(header *remoting.PullMessageHeader) (*remoting.Subscr
 func (b *Broker) subscriptionOf(header *remoting.PullMessageHeader) (*remoting.Subscription, refusal, bool) {
 	if header.SysFlag&remoting.PullSubscription != 0 {
 		s := newSubscription(header.Topic, header.Subscription, header.ExpressionType, header.SubVersion)
-		if s.SubString != allTags && s.ExpressionType == byTag && len(s.Codes) == 0 {
+		if s.SubString != allTags && s.ExpressionType == byTag && strings.Trim(s.SubString, "|") == "" {
 			return nil, refusal{subscriptionMalformed, "parse the consumer's subscription failed"}, false
 		}
 		return &s, refusal{}, true
@@ -87,6 +88,8 @@ func (b *Broker) subscriptionOf(header *remoting.PullMessageHeader) (*remoting.S
 		return nil, refusal{remoting.SubscriptionNotExist, "the consumer's group info not exist"}, false
 	case !subscribed:
 		return nil, refusal{remoting.SubscriptionNotExist, "the consumer's subscription not exist"}, false
+	case s.SubVersion < header.SubVersion:
+		return nil, refusal{subscriptionOutdated, "the consumer's subscription not latest"}, false
 	default:
 		return &s, refusal{}, true
 	}
@@ -169,14 +172,8 @@ func (b *Broker) answerPull(c *call, header *remoting.PullMessageHeader, found p
 	response := c.response(found.code, found.remark)
 	response.Ext = remoting.EncodeHeader(remoting.PullMessageResponse{NextBeginOffset: found.next, MaxOffset: found.end})
 	response.Ext["topicSysFlag"], response.Ext["groupSysFlag"] = "0", "0"
-	body, err := encodeMessages(found.messages)
-	if err != nil {
-		c.fail(remoting.SystemError, err.Error())
-		return
-	}
-	response.Body = body
 	b.offsets.pulled(header.ConsumerGroup, header.Topic, header.QueueID, found.next)
-	c.answer(response)
+	c.answerMessages(response, found.messages)
 }
 
 func encodeMessages(messages []*stored) ([]byte, error) {

@@ -71,11 +71,13 @@ func (b *Broker) ReleaseIndex() {
 
 // lookup returns at most limit messages, the latest of those stored between begin and end, in
 // the order of the log.
-func (s *store) lookup(key indexKey, limit int, begin, end int64) []*stored {
+func (s *store) lookup(key indexKey, limit int, begin, end int64) (found []*stored, last indexState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index.fill(s.log)
-	var found []*stored
+	if n := s.index.filled; n > 0 {
+		last = indexState{s.log[n-1].CommitLogOffset, s.log[n-1].StoreTimestamp}
+	}
 	for _, m := range slices.Backward(s.index.entries[key]) {
 		if len(found) >= limit {
 			break
@@ -85,7 +87,7 @@ func (s *store) lookup(key indexKey, limit int, begin, end int64) []*stored {
 		}
 	}
 	slices.Reverse(found)
-	return found
+	return found, last
 }
 
 // query answers QUERY_MESSAGE.
@@ -97,12 +99,19 @@ func (b *Broker) query(c *call) {
 	if header.UniqueKeyQuery {
 		header.MaxNum = uniqueKeyLimit
 	}
-	found := b.store.lookup(indexKey{header.Topic, header.Key}, header.MaxNum, header.BeginTimestamp, header.EndTimestamp)
+	found, last := b.store.lookup(indexKey{header.Topic, header.Key}, header.MaxNum, header.BeginTimestamp, header.EndTimestamp)
+	response := c.response(remoting.Success, "")
 	if len(found) == 0 {
-		c.fail(remoting.QueryNotFound, "can not find message, maybe time range not correct")
-		return
+		response.Code, response.Remark = remoting.QueryNotFound, "can not find message, maybe time range not correct"
 	}
-	b.answerMessages(c, found)
+	response.Ext = remoting.EncodeHeader(last)
+	c.answerMessages(response, found)
+}
+
+// indexState is up to where the index is filled.
+type indexState struct {
+	Offset    int64 `rmq:"indexLastUpdatePhyoffset"`
+	Timestamp int64 `rmq:"indexLastUpdateTimestamp"`
 }
 
 // viewMessage answers VIEW_MESSAGE_BY_ID.
@@ -116,14 +125,16 @@ func (b *Broker) viewMessage(c *call) {
 		c.fail(remoting.SystemError, fmt.Sprintf("can not find message by the offset, %d", header.Offset))
 		return
 	}
-	b.answerMessages(c, []*stored{m})
+	c.answerMessages(c.response(remoting.Success, ""), []*stored{m})
 }
 
-func (b *Broker) answerMessages(c *call, messages []*stored) {
+// answerMessages answers with the response, and messages as its body.
+func (c *call) answerMessages(response *remoting.Command, messages []*stored) {
 	body, err := encodeMessages(messages)
 	if err != nil {
 		c.fail(remoting.SystemError, err.Error())
 		return
 	}
-	c.okBody(nil, body)
+	response.Body = body
+	c.answer(response)
 }

@@ -2,6 +2,7 @@ package rmqtest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 
@@ -10,8 +11,9 @@ import (
 
 // Response codes that no other package of ours needs.
 const (
-	invalidParameter      = 29
 	subscriptionMalformed = 23
+	subscriptionOutdated  = 25
+	invalidParameter      = 29
 )
 
 // send answers SEND_MESSAGE, SEND_MESSAGE_V2 and SEND_BATCH_MESSAGE. Whether it is a batch is
@@ -26,7 +28,7 @@ func (b *Broker) send(c *call) {
 	case !ok:
 		b.refuseSend(c, r)
 	case len(c.request.Body) == 0:
-		b.refuseSend(c, refusal{remoting.SystemError, "java.lang.NullPointerException"})
+		c.fail(remoting.SystemError, "java.lang.NullPointerException: the message has no body")
 	case header.Batch:
 		b.sendBatch(c, &header, config)
 	default:
@@ -61,12 +63,16 @@ func (b *Broker) checkSend(header *remoting.SendMessageHeader) (topic, refusal, 
 func (b *Broker) sendOne(c *call, header *remoting.SendMessageHeader, config topic) {
 	m := b.newMessage(c, header, remoting.DecodeProperties(header.Properties))
 	m.Body = c.request.Body
-	delete(m.Properties, propertyPopCheckpoint)
+	maps.DeleteFunc(m.Properties, func(name, value string) bool { return value == "" || name == propertyPopCheckpoint })
 	m.Properties[propertyRegion] = region
 	m.Properties[propertyTrace] = "true"
 	m.Properties[propertyCluster] = clusterName
 	if m.Properties[propertyUniqueKey] == "" {
 		m.Properties[propertyUniqueKey] = newUniqueKey()
+	}
+	if _, ok := delayLevel(m.Properties); !ok {
+		c.fail(remoting.SystemError, fmt.Sprintf("java.lang.NumberFormatException: For input string: %q", m.Properties[propertyDelay]))
+		return
 	}
 	if r, ok := b.redirectToDeadLetters(c, header, m); !ok {
 		b.refuseSend(c, r)
@@ -121,13 +127,17 @@ func (b *Broker) redirectToDeadLetters(c *call, header *remoting.SendMessageHead
 // sendBatch stores the messages of a batch, all or none, next to each other in one queue.
 func (b *Broker) sendBatch(c *call, header *remoting.SendMessageHeader, config topic) {
 	outer := remoting.DecodeProperties(header.Properties)
-	if r, ok := b.checkBatch(header, outer, len(c.request.Body)); !ok {
+	if r, ok := b.checkBatch(header, outer); !ok {
 		b.refuseSend(c, r)
+		return
+	}
+	if len(c.request.Body) > b.config.int(keyMaxMessageSize) {
+		c.fail(remoting.SystemError, "java.lang.RuntimeException: message body size exceeded")
 		return
 	}
 	entries, err := remoting.DecodeBatch(c.request.Body)
 	if err != nil {
-		b.refuseSend(c, refusal{remoting.SystemError, "java.nio.BufferUnderflowException: " + err.Error()})
+		c.fail(remoting.SystemError, "java.nio.BufferUnderflowException: "+err.Error())
 		return
 	}
 	messages := make([]*stored, len(entries))
@@ -148,14 +158,13 @@ func (b *Broker) sendBatch(c *call, header *remoting.SendMessageHeader, config t
 	})
 }
 
-func (b *Broker) checkBatch(header *remoting.SendMessageHeader, outer map[string]string, size int) (refusal, bool) {
+func (b *Broker) checkBatch(header *remoting.SendMessageHeader, outer map[string]string) (refusal, bool) {
+	level, _ := delayLevel(outer)
 	switch {
 	case strings.HasPrefix(header.Topic, retryPrefix):
 		return refusal{remoting.MessageIllegal, "batch request does not support retry group " + header.Topic}, false
-	case delayLevel(outer) > 0, header.SysFlag&remoting.FlagTransactionMask != 0:
+	case level > 0, header.SysFlag&remoting.FlagTransactionMask != 0:
 		return b.illegal(), false
-	case size > b.config.int(keyMaxMessageSize):
-		return refusal{remoting.SystemError, "java.lang.RuntimeException: message body size exceeded"}, false
 	default:
 		return refusal{}, true
 	}

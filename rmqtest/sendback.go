@@ -23,7 +23,7 @@ func (b *Broker) sendBack(c *call) {
 		c.fail(remoting.GroupNotExist, "subscription group not exist, "+header.Group)
 		return
 	case b.config.int(keyPermission)&remoting.PermWrite == 0:
-		c.fail(remoting.NoPermission, "the broker sending message is forbidden")
+		c.fail(remoting.NoPermission, "the broker[127.0.0.1] sending message is forbidden")
 		return
 	case config.RetryQueues <= 0:
 		c.ok(nil) // as a real broker: the message is gone

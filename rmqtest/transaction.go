@@ -10,8 +10,8 @@ import (
 // isHalf says that a message is the first half of a transaction: it has the property, and is
 // no retry of clients before 4.6.1.
 func isHalf(m *stored) bool {
-	return strings.EqualFold(m.Properties[propertyPrepared], "true") &&
-		!(m.ReconsumeTimes > 0 && delayLevel(m.Properties) > 0)
+	level, _ := delayLevel(m.Properties)
+	return strings.EqualFold(m.Properties[propertyPrepared], "true") && !(m.ReconsumeTimes > 0 && level > 0)
 }
 
 // putHalf puts a half message aside, where no consumer finds it, until its transaction ends.
