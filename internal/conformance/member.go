@@ -75,16 +75,20 @@ func (m *member) must(request *remoting.Command) *remoting.Command {
 }
 
 // heartbeat makes the client a consumer of the topic, in the scenario's group, and a producer
-// of that name.
-func (m *member) heartbeat(expression string) {
+// of that name. A broker filters by the hash codes of tags that the client has computed.
+func (m *member) heartbeat(expression string, tags ...string) {
 	m.on.t.Helper()
+	codes := []int32{}
+	for _, tag := range tags {
+		codes = append(codes, hashCode(tag))
+	}
 	body, err := json.Marshal(map[string]any{
 		"clientID":        m.id,
 		"producerDataSet": []any{map[string]any{"groupName": m.on.group}},
 		"consumerDataSet": []any{map[string]any{
 			"groupName": m.on.group, "consumeType": "CONSUME_PASSIVELY", "messageModel": "CLUSTERING", "consumeFromWhere": "CONSUME_FROM_FIRST_OFFSET",
 			"subscriptionDataSet": []any{map[string]any{
-				"topic": m.on.topic, "subString": expression, "tagsSet": []string{}, "codeSet": []int{}, "subVersion": 1, "expressionType": "TAG",
+				"topic": m.on.topic, "subString": expression, "tagsSet": append([]string{}, tags...), "codeSet": codes, "subVersion": 1, "expressionType": "TAG",
 			}},
 		}},
 	})
@@ -103,4 +107,13 @@ func (m *member) isTold() {
 	case <-time.After(patience):
 		require.FailNow(m.on.t, "the member was not told")
 	}
+}
+
+// hashCode is Java's, of ASCII strings.
+func hashCode(s string) int32 {
+	var h int32
+	for _, c := range []byte(s) {
+		h = 31*h + int32(c)
+	}
+	return h
 }

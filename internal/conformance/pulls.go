@@ -204,6 +204,7 @@ func pullWaitsForAMessage(t *testing.T, on *World) {
 
 func pullWaitsForATag(t *testing.T, on *World) {
 	answer := on.pulling(pull{wait: patience, tags: "a"})
+	time.Sleep(shortly)
 	on.mustSend(tagged("b", "passes by"))
 	on.mustSend(tagged("a", "wanted"))
 	_, got := on.pulled(<-answer)
@@ -223,7 +224,7 @@ func pullUsesTheSubscriptionOfHeartbeats(t *testing.T, on *World) {
 		return r
 	}
 	on.requireRefused(remoting.SubscriptionNotExist, "the consumer's group info not exist", request())
-	on.join().heartbeat("a")
+	on.join().heartbeat("a", "a")
 	_, got := on.pulled(on.must(request()))
 	require.Equal(t, []string{"1"}, got)
 }

@@ -75,15 +75,20 @@ func queryByTime(t *testing.T, on *World) {
 	require.Equal(t, remoting.QueryNotFound, on.query("k", at-120_000, at-60_000, 1).Code)
 }
 
+// at is the message that was stored there.
+func (on *World) at(where remoting.SendMessageResponse) *remoting.Message {
+	on.t.Helper()
+	answer := on.must(remoting.NewRequest(remoting.ViewMessageByID, remoting.ViewMessageHeader{Offset: on.logOffset(where)}, nil))
+	messages, err := remoting.DecodeMessages(answer.Body)
+	require.NoError(on.t, err)
+	require.Len(on.t, messages, 1)
+	return messages[0]
+}
+
 func viewMessage(t *testing.T, on *World) {
 	where := on.mustSend(message{body: "x"})
-	_, offset, err := remoting.ParseOffsetMsgID(where.MsgID)
-	require.NoError(t, err)
-	answer := on.must(remoting.NewRequest(remoting.ViewMessageByID, remoting.ViewMessageHeader{Offset: offset}, nil))
-	messages, err := remoting.DecodeMessages(answer.Body)
-	require.NoError(t, err)
-	require.Equal(t, on.stored(on.topic), messages)
-	answer = on.call(remoting.ViewMessageByID, remoting.ViewMessageHeader{Offset: 1 << 40}, nil)
+	require.Equal(t, on.storedOne(on.topic), on.at(where))
+	answer := on.call(remoting.ViewMessageByID, remoting.ViewMessageHeader{Offset: 1 << 40}, nil)
 	require.Equal(t, remoting.SystemError, answer.Code)
 }
 

@@ -93,8 +93,8 @@ func copyToTheRetryTopic(t *testing.T, on *World) {
 	on.join().heartbeat("*")
 	retry, id := "%RETRY%"+on.group, newID()
 	properties := map[string]string{"UNIQ_KEY": id, "RETRY_TOPIC": on.topic, "ORIGIN_MESSAGE_ID": "origin", "DELAY": "2"}
-	on.mustSend(message{topic: retry, body: "again", reconsumeTimes: 1, maxReconsume: 16, properties: properties})
-	require.Empty(t, on.stored(retry))
+	where := on.mustSend(message{topic: retry, body: "again", reconsumeTimes: 1, maxReconsume: 16, properties: properties})
+	require.Equal(t, "SCHEDULE_TOPIC_XXXX", on.at(where).Topic)
 
 	copied := on.storedOne(retry)
 	require.Equal(t, 1, copied.ReconsumeTimes)

@@ -52,7 +52,7 @@ func clientOf(t *testing.T, handle func(net.Conn), opts ...ClientOption) (*Clien
 	return c, p
 }
 
-// echo answers every request with its own body, in its own serialisation.
+// echo answers every request with its own body.
 func echo(conn net.Conn) {
 	for {
 		request, err := ReadFrame(conn, 0)

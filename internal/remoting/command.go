@@ -37,7 +37,7 @@ type Command struct {
 	Remark   string
 	Ext      map[string]string // the header fields of this code
 	Body     []byte
-	Binary   bool // ROCKETMQ header serialisation instead of JSON; a response uses its request's
+	Binary   bool // ROCKETMQ header serialisation instead of JSON
 }
 
 // NewRequest makes a request with header's fields (a struct with rmq tags, or nil).
@@ -45,11 +45,11 @@ func NewRequest(code int, header any, body []byte) *Command {
 	return &Command{Code: code, Language: LanguageGo, Version: protocolVersion, Ext: EncodeHeader(header), Body: body}
 }
 
-// NewResponse makes the response to c, in c's serialisation.
+// NewResponse makes the response to c, in JSON whatever c came in, as brokers do.
 func (c *Command) NewResponse(code int, remark string) *Command {
 	return &Command{
 		Code: code, Language: LanguageGo, Version: protocolVersion, Opaque: c.Opaque,
-		Flag: flagResponse, Remark: remark, Ext: map[string]string{}, Binary: c.Binary,
+		Flag: flagResponse, Remark: remark, Ext: map[string]string{},
 	}
 }
 

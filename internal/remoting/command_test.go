@@ -164,7 +164,7 @@ func TestResponsePairsWithItsRequest(t *testing.T) {
 		require.True(t, response.IsResponse())
 		require.False(t, response.IsOneWay())
 		require.Equal(t, int32(42), response.Opaque)
-		require.Equal(t, binary, response.Binary)
+		require.False(t, response.Binary)
 	}
 	request := NewRequest(PullMessage, nil, nil)
 	request.SetOneWay()

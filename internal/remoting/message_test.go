@@ -296,8 +296,8 @@ func TestBatchEdges(t *testing.T) {
 
 func TestProperties(t *testing.T) {
 	t.Parallel()
-	p := map[string]string{"KEYS": "o-1 o-2", "TAGS": "", "é": "✓"}
-	require.Equal(t, "KEYS\x01o-1 o-2\x02TAGS\x01\x02é\x01✓\x02", EncodeProperties(p))
+	p := map[string]string{"KEYS": "o-1 o-2", "TAGS": "paid", "é": "✓"}
+	require.Equal(t, "KEYS\x01o-1 o-2\x02TAGS\x01paid\x02é\x01✓\x02", EncodeProperties(p))
 	require.Equal(t, p, DecodeProperties(EncodeProperties(p)))
 	require.Equal(t, "", EncodeProperties(nil))
 	require.Equal(t, map[string]string{}, DecodeProperties(""))
@@ -309,6 +309,7 @@ func TestProperties(t *testing.T) {
 		"a\x02b\x01c\x02":       {"b": "c"},
 		"\x01v\x02\x02\x01\x02": {},
 		"a\x01b\x02a\x01c\x02":  {"a": "c"},
+		"a\x01\x02b\x01c\x02":   {"b": "c"},
 	} {
 		require.Equal(t, want, DecodeProperties(text), "%q", text)
 	}

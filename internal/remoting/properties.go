@@ -32,12 +32,12 @@ func EncodeProperties(properties map[string]string) string {
 	return b.String()
 }
 
-// DecodeProperties reads a property string. What has no name or no separator is passed over,
-// as the Java client does; the last property may lack its separator.
+// DecodeProperties reads a property string. What has no name, no value or no separator is
+// passed over, as brokers do; the last property may lack its separator.
 func DecodeProperties(s string) map[string]string {
 	properties := map[string]string{}
 	for item := range strings.SplitSeq(s, string(propertySeparator)) {
-		if name, value, ok := strings.Cut(item, string(nameValueSeparator)); ok && name != "" {
+		if name, value, ok := strings.Cut(item, string(nameValueSeparator)); ok && name != "" && value != "" {
 			properties[name] = value
 		}
 	}
