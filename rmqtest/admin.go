@@ -158,7 +158,7 @@ func (b *Broker) haStatus(c *call) {
 
 // runtimeInfo answers GET_BROKER_RUNTIME_INFO.
 func (b *Broker) runtimeInfo(c *call) {
-	end, flushed, _ := b.store.size()
+	end, flushed, count, earliest := b.store.size()
 	c.answerJSON(remoting.RuntimeInfo{Table: map[string]string{
 		"brokerVersionDesc":               brokerVersion,
 		"brokerActive":                    "true",
@@ -175,19 +175,12 @@ func (b *Broker) runtimeInfo(c *call) {
 		"pullThreadPoolQueueSize":         "0",
 		"queryThreadPoolQueueSize":        "0",
 		"EndTransactionQueueSize":         "0",
-		"earliestMessageTimeStamp":        strconv.FormatInt(b.earliest(), 10),
-		"msgPutTotalTodayNow":             strconv.Itoa(len(b.store.all())),
-		"putMessageTimesTotal":            strconv.Itoa(len(b.store.all())),
+		"earliestMessageTimeStamp":        strconv.FormatInt(earliest, 10),
+		"msgPutTotalTodayNow":             strconv.Itoa(count),
+		"putMessageTimesTotal":            strconv.Itoa(count),
 		"timerReadBehind":                 "0",
 		"timerOffsetBehind":               "0",
 		"timerCongestNum":                 "0",
 		"startAcceptSendRequestTimeStamp": "0",
 	}})
-}
-
-func (b *Broker) earliest() int64 {
-	if log := b.store.all(); len(log) > 0 {
-		return log[0].StoreTimestamp
-	}
-	return -1
 }

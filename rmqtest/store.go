@@ -167,10 +167,16 @@ func (s *store) remove(topic string) {
 	}
 }
 
-func (s *store) size() (end, flushed, replicated int64) {
+// size is how far the log goes and is flushed, how many messages it has, and when the first
+// was stored, in milliseconds; -1 if there is none.
+func (s *store) size() (end, flushed int64, count int, earliest int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.end, s.flushed, s.replicated
+	earliest = -1
+	if len(s.log) > 0 {
+		earliest = s.log[0].StoreTimestamp
+	}
+	return s.end, s.flushed, len(s.log), earliest
 }
 
 // sizeOf is how many bytes of log a message takes.
