@@ -217,6 +217,7 @@ func TestOfficialRequestAndReply(t *testing.T) {
 	c := rmqtest.New(t)
 	c.CreateTopic("questions", 1)
 	answering := officialProducer(t, c)
+	replied := make(chan error, 1)
 	asking := officialProducer(t, c, producer.WithGroupName("askers"))
 	officialConsumer(t, c, "readers", "questions", everything,
 		func(_ context.Context, msgs ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
@@ -225,10 +226,11 @@ func TestOfficialRequestAndReply(t *testing.T) {
 				return consumer.ConsumeRetryLater, err
 			}
 			reply.Body = append([]byte("re: "), msgs[0].Body...)
-			_, err = answering.SendSync(context.Background(), reply)
-			if err != nil {
-				return consumer.ConsumeRetryLater, err
+			result, err := answering.SendSync(context.Background(), reply)
+			if err == nil && result.Status != primitive.SendOK {
+				err = fmt.Errorf("status %d", result.Status)
 			}
+			replied <- err
 			return consumer.ConsumeSuccess, nil
 		})
 	cl := client(t, c)
@@ -243,4 +245,6 @@ func TestOfficialRequestAndReply(t *testing.T) {
 	answer, err := asking.Request(soon(t), patience, primitive.NewMessage("questions", []byte("why")))
 	require.NoError(t, err)
 	require.Equal(t, "re: why", string(answer.Body))
+	require.NoError(t, <-replied)
+	require.Equal(t, []string{"re: why"}, bodies(c.Messages("DefaultCluster_REPLY_TOPIC")))
 }

@@ -2,6 +2,7 @@ package rmqtest_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/rlog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-mq/holdfast"
 	"github.com/holdfast-mq/holdfast/internal/remoting"
 	"github.com/holdfast-mq/holdfast/rmqtest"
 )
@@ -80,4 +82,27 @@ func bodies(messages []rmqtest.Message) []string {
 func eventually(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	require.Eventually(t, condition, patience, 2*time.Millisecond, what)
+}
+
+func brokerCode(t *testing.T, err error) int {
+	t.Helper()
+	var refused *holdfast.BrokerError
+	require.True(t, errors.As(err, &refused), "%v", err)
+	return refused.Code
+}
+
+func call(t testing.TB, c *rmqtest.Cluster, cl *remoting.Client, code int, header any, body []byte) *remoting.Command {
+	t.Helper()
+	response, err := cl.Call(soon(t), c.Brokers()[0].Addr(), remoting.NewRequest(code, header, body))
+	require.NoError(t, err)
+	return response
+}
+
+// pull is one that carries its subscription.
+
+func pull(offset int64) remoting.PullMessageHeader {
+	return remoting.PullMessageHeader{
+		ConsumerGroup: "readers", Topic: "orders", QueueOffset: offset, MaxMsgNums: 32,
+		SysFlag: remoting.PullSubscription, Subscription: "*",
+	}
 }
