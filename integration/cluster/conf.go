@@ -18,8 +18,9 @@ const (
 func plan(config Config, ports *portBlock) ([]Spec, error) {
 	nameServerPort := ports.nameServer()
 	specs := []Spec{{
-		Name: "name server", Kind: NameServer, Version: config.Version, Port: nameServerPort,
+		Name: "name server", Kind: NameServer, Port: nameServerPort,
 		Config: map[string]string{"listenPort": strconv.Itoa(nameServerPort)},
+		Files:  logFiles(), JVM: smallFlags(NameServer),
 	}}
 	for i, b := range brokers(config.Flavour) {
 		spec, err := b.spec(config, ports.broker(i), address(nameServerPort))
@@ -27,6 +28,9 @@ func plan(config Config, ports *portBlock) ([]Spec, error) {
 			return nil, err
 		}
 		specs = append(specs, spec)
+	}
+	for i := range specs {
+		specs[i].Version, specs[i].Lock = config.Version, ports.lock.file.Name()
 	}
 	return specs, nil
 }
@@ -51,8 +55,8 @@ func brokers(f Flavour) []broker {
 
 func (b broker) spec(config Config, port int, nameServer string) (Spec, error) {
 	spec := Spec{
-		Name: b.name, Kind: Broker, Version: config.Version, Port: port, JVM: config.JVM,
-		Broker: b.name, BrokerID: b.id, Files: map[string]string{},
+		Name: b.name, Kind: Broker, Port: port, Broker: b.name, BrokerID: b.id,
+		Files: logFiles(), JVM: append(smallFlags(Broker), config.JVM...),
 	}
 	if b.id != masterID {
 		spec.Name += "-slave"
@@ -118,6 +122,28 @@ func (b broker) conf(port int, nameServer string) map[string]string {
 		maps.Copy(conf, map[string]string{"totalReplicas": "2", "inSyncReplicas": "2", "minInSyncReplicas": "2", "slaveTimeout": "3000"})
 	}
 	return conf
+}
+
+// logFiles have everything logged on the terminal: 5.x takes the first by a flag, 4.x the
+// others by their place.
+func logFiles() map[string]string {
+	return map[string]string{
+		LogConfigFile:         logConfig("org.apache.rocketmq.logging."),
+		"logback_broker.xml":  logConfig(""),
+		"logback_namesrv.xml": logConfig(""),
+	}
+}
+
+func logConfig(prefix string) string {
+	return `<configuration>
+  <appender name="out" class="` + prefix + `ch.qos.logback.core.ConsoleAppender">
+    <encoder><pattern>%d %p %c{0} %m%n</pattern></encoder>
+  </appender>
+  <!-- it warns five times per check that there is nothing to check -->
+  <logger name="RocketmqTransaction" level="ERROR"/>
+  <root level="WARN"><appender-ref ref="out"/></root>
+</configuration>
+`
 }
 
 func address(port int) string { return localhost + ":" + strconv.Itoa(port) }

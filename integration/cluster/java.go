@@ -51,8 +51,8 @@ func javaMajor(printed string) int {
 	return major
 }
 
-// baseFlags let RocketMQ run on Java 17, start quickly and stay small.
-func baseFlags() []string {
+// java17Flags let RocketMQ run on Java 17.
+func java17Flags() []string {
 	return []string{
 		"--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
 		"--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
@@ -61,18 +61,22 @@ func baseFlags() []string {
 		"--add-opens=java.base/jdk.internal.ref=ALL-UNNAMED",
 		"--add-opens=java.base/java.util=ALL-UNNAMED",
 		"--add-opens=java.base/java.lang=ALL-UNNAMED",
-		"-XX:+UseSerialGC",
-		"-XX:TieredStopAtLevel=1",
-		// Without TLS no certificate is made at the start, which takes 2 s and more, twice.
-		"-Dtls.server.mode=disabled",
 	}
 }
 
-func heapFlags(kind Kind) []string {
-	if kind == NameServer {
-		return []string{"-Xms96m", "-Xmx128m"}
+// smallFlags keep a node small and its start quick, on any version of Java.
+func smallFlags(kind Kind) []string {
+	flags := []string{
+		"-XX:TieredStopAtLevel=1",
+		// Without TLS no certificate is made at the start, which takes 2 s and more, twice.
+		"-Dtls.server.mode=disabled",
+		// No files in the temporary folder that a killed process would leave there.
+		"-XX:-UsePerfData",
 	}
-	return []string{"-Xms384m", "-Xmx512m", "-XX:MaxDirectMemorySize=256m"}
+	if kind == NameServer {
+		return append(flags, "-Xms96m", "-Xmx128m", "-Xmn48m")
+	}
+	return append(flags, "-Xms384m", "-Xmx512m", "-Xmn192m", "-XX:MaxDirectMemorySize=256m")
 }
 
 func mainClass(kind Kind) string {

@@ -28,7 +28,25 @@ type Spec struct {
 	BrokerID string            // "0" for a master
 	Config   map[string]string // of namesrv.conf or broker.conf, without paths
 	Files    map[string]string // further files by name, for the folder conf of ROCKETMQ_HOME
-	JVM      []string          // flags for Java, after all others
+	JVM      []string          // flags for Java, after those that the launcher's own Java needs
+
+	// Lock is a file that is locked for as long as the cluster's process lives, see Abandoned.
+	Lock string
+}
+
+// LogConfigFile is the one of Spec.Files that 5.x must be told by
+// -Drmq.logback.configurationFile; 4.x finds its own in the folder conf.
+const LogConfigFile = "rmq.logback.xml"
+
+// Abandoned says whether the process whose Spec.Lock this was has ended. What it left may be
+// removed.
+func Abandoned(lock string) bool {
+	l, err := tryLock(lock)
+	if err != nil {
+		return false
+	}
+	l.unlock()
+	return true
 }
 
 // ConfigText is Config and paths as the text of a configuration file, sorted by key.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,18 +64,11 @@ type process struct {
 
 func (p *process) prepare() error {
 	paths := map[string]string{}
-	files := map[string]string{}
-	for name, text := range p.spec.Files {
-		files[name] = text
-	}
 	if p.spec.Kind == Broker {
 		paths = StorePaths(p.dir.path("store"))
 	}
+	files := maps.Clone(p.spec.Files)
 	files["node.conf"] = p.spec.ConfigText(paths)
-	// Java's own names: 5.x takes the first by a flag, 4.x the others by their place.
-	files["rmq.logback.xml"] = logging("org.apache.rocketmq.logging.")
-	files["logback_broker.xml"] = logging("")
-	files["logback_namesrv.xml"] = logging("")
 	if err := os.Mkdir(p.dir.path("conf"), 0o755); err != nil {
 		return err
 	}
@@ -86,29 +80,17 @@ func (p *process) prepare() error {
 	return nil
 }
 
-func logging(prefix string) string {
-	return `<configuration>
-  <appender name="out" class="` + prefix + `ch.qos.logback.core.ConsoleAppender">
-    <encoder><pattern>%d %p %c{0} %m%n</pattern></encoder>
-  </appender>
-  <!-- it warns five times per check that there is nothing to check -->
-  <logger name="RocketmqTransaction" level="ERROR"/>
-  <root level="WARN"><appender-ref ref="out"/></root>
-</configuration>
-`
-}
-
 func (p *process) arguments() ([]string, error) {
 	classPath, err := p.launcher.dist.classPath()
 	if err != nil {
 		return nil, err
 	}
-	args := append(baseFlags(), heapFlags(p.spec.Kind)...)
+	args := append(java17Flags(), "-XX:+UseSerialGC")
 	if archive := p.launcher.dist.archive(p.launcher.java, p.spec.Kind); p.launcher.dist.archived(p.launcher.java) {
 		args = append(args, "-XX:SharedArchiveFile="+archive, "-Xshare:auto", "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 	}
-	args = append(args, "-Duser.home="+p.dir.path(), "-Drocketmq.home.dir="+p.dir.path(),
-		"-Drmq.logback.configurationFile="+p.dir.path("conf", "rmq.logback.xml"))
+	args = append(args, "-Djava.io.tmpdir="+p.dir.path(), "-Duser.home="+p.dir.path(), "-Drocketmq.home.dir="+p.dir.path(),
+		"-Drmq.logback.configurationFile="+p.dir.path("conf", LogConfigFile))
 	args = append(args, p.spec.JVM...)
 	return append(args, "-cp", classPath, mainClass(p.spec.Kind), "-c", p.dir.path("conf", "node.conf")), nil
 }
