@@ -36,6 +36,15 @@ func requireModest(t *testing.T, n int, bytes uint64) {
 	}
 }
 
+// addFixtures adds the bodies of the fixtures that are wanted as seeds.
+func addFixtures(f *testing.F, wanted func(fixture) bool) {
+	for _, file := range fixtureFiles(f, "*") {
+		if x := readFixture(f, file); wanted(x) {
+			f.Add(x.body())
+		}
+	}
+}
+
 func FuzzFrame(f *testing.F) {
 	f.Add(unbase64(f, javaJSONFrame))
 	f.Add(unbase64(f, javaBinaryFrame))
@@ -92,6 +101,7 @@ func FuzzMessages(f *testing.F) {
 		f.Add(unbase64(f, seed))
 	}
 	f.Add(append(unbase64(f, javaMessageV4), unbase64(f, javaMessageV6)...))
+	addFixtures(f, func(x fixture) bool { return x.Base64 != nil })
 	f.Add(bytes.Repeat([]byte{0xFF}, 100))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var messages []*Message
@@ -187,6 +197,7 @@ func FuzzFastjson(f *testing.F) {
 	f.Add([]byte(`{"brokerAddrs":{0:"10.0.0.1:10911",1:"ip:20911"},"brokerName":"broker-a"}`))
 	f.Add([]byte(`{"offsetTable":{{"brokerName":"a","queueId":0,"topic":"T"}:{"maxOffset":10}},"topicPutTps":0.0}`))
 	f.Add([]byte(`{{{"a":1}:2}:{[1]:null}}`))
+	addFixtures(f, func(x fixture) bool { return strings.HasPrefix(x.Text, "{") })
 	f.Add([]byte(`[[[[{"a\"\\":-1.5e+3}]],true]]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var strict []byte
