@@ -8,7 +8,7 @@ import (
 
 // authenticate refuses requests that are not signed with the cluster's keys.
 func (b *Broker) authenticate(c *call) (refusal, bool) {
-	if b.options.accessKey == "" {
+	if !b.options.signed {
 		return refusal{}, true
 	}
 	switch user := c.request.AccessKey(); {

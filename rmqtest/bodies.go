@@ -41,13 +41,13 @@ func appendJSON[V any](dst []byte, v V) ([]byte, error) {
 
 func appendBare(dst []byte, key string) ([]byte, error) { return append(dst, key...), nil }
 
-// offsetTable writes {"offsetTable":{{queue}:value,...},"rate":0.0}.
+// offsetTableBody writes {"offsetTable":{{queue}:value,...},"rate":0.0}.
 func offsetTableBody[V any](offsets map[remoting.Queue]V, rate string) ([]byte, error) {
 	body, err := appendMap([]byte(`{"offsetTable":`), offsets, remoting.Queue.Compare, appendJSON[remoting.Queue], appendJSON[V])
 	return append(body, `,"`+rate+`":0.0}`...), err
 }
 
-// brokerBody writes a broker of a route, its addresses by bare or by quoted ids.
+// appendBroker writes a broker of a route, its addresses by bare or by quoted ids.
 func appendBroker(dst []byte, broker remoting.BrokerData, bare bool) ([]byte, error) {
 	key := appendJSON[string]
 	if bare {

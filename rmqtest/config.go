@@ -71,7 +71,7 @@ func newBrokerConfig(name string, o options) *brokerConfig {
 		"cleanFileForciblyEnable":        "true",
 		"diskMaxUsedSpaceRatio":          "75",
 		"slaveReadEnable":                "false",
-		"authenticationEnabled":          strconv.FormatBool(o.accessKey != ""),
+		"authenticationEnabled":          strconv.FormatBool(o.signed),
 		"authorizationEnabled":           "false",
 		"aclEnable":                      "false",
 		"waitTimeMillsInSendQueue":       "200",

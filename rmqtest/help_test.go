@@ -99,7 +99,6 @@ func call(t testing.TB, c *rmqtest.Cluster, cl *remoting.Client, code int, heade
 }
 
 // pull is one that carries its subscription.
-
 func pull(offset int64) remoting.PullMessageHeader {
 	return remoting.PullMessageHeader{
 		ConsumerGroup: "readers", Topic: "orders", QueueOffset: offset, MaxMsgNums: 32,

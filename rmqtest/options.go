@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -20,12 +19,14 @@ type Option func(*options)
 
 type options struct {
 	brokers        []string
-	queues         int // 0: as a real broker decides
+	queues         int
+	queuesSet      bool // otherwise as a real broker decides
 	timeScale      float64
 	createTopics   bool
 	createGroups   bool
 	accessKey      string
 	secretKey      string
+	signed         bool
 	asyncFlush     bool
 	inSyncReplicas int
 	maxMessageSize int
@@ -52,12 +53,7 @@ func WithBrokers(names ...string) Option {
 // default is a real broker's: what the client asks for, at most 8; the official client asks
 // for 4.
 func WithQueues(n int) Option {
-	return func(o *options) {
-		o.queues = n
-		if n < 1 {
-			o.queues = -1
-		}
-	}
+	return func(o *options) { o.queues, o.queuesSet = n, true }
 }
 
 // WithTimeScale multiplies every duration of the brokers by f: with 0.001 what takes 10 s
@@ -77,12 +73,7 @@ func WithoutAutoCreateGroups() Option { return func(o *options) { o.createGroups
 // WithCredentials makes brokers refuse every request that is not signed with these keys,
 // with NO_PERMISSION. Cluster.Holdfast carries them. Neither may be empty.
 func WithCredentials(accessKey, secretKey string) Option {
-	return func(o *options) {
-		o.accessKey, o.secretKey = accessKey, secretKey
-		if accessKey == "" {
-			o.accessKey = " " // found by validate
-		}
-	}
+	return func(o *options) { o.accessKey, o.secretKey, o.signed = accessKey, secretKey, true }
 }
 
 // WithAsyncFlush makes brokers acknowledge messages that are not flushed: they stay so until
@@ -112,13 +103,13 @@ func (o options) validate() error {
 			complain("WithBrokers name %d, %q, is empty or there twice: give each broker a name of its own", i, name)
 		}
 	}
-	if o.queues < 0 {
-		complain("WithQueues is below 1: a topic has at least one queue")
+	if o.queuesSet && o.queues < 1 {
+		complain("WithQueues is %d: a topic has at least one queue", o.queues)
 	}
 	if !(o.timeScale > 0) {
 		complain("WithTimeScale is %v: give a factor above 0", o.timeScale)
 	}
-	if o.accessKey != "" && (strings.TrimSpace(o.accessKey) == "" || o.secretKey == "") {
+	if o.signed && (o.accessKey == "" || o.secretKey == "") {
 		complain("WithCredentials has an empty key: give both")
 	}
 	if o.inSyncReplicas != 1 && o.inSyncReplicas != 2 {

@@ -72,9 +72,9 @@ func newTopicTable(broker string, o options) *topicTable {
 		t.topics[name] = config
 	}
 	if o.createTopics {
-		queues := o.queues
-		if queues == 0 {
-			queues = defaultTopicQueues
+		queues := defaultTopicQueues
+		if o.queuesSet {
+			queues = o.queues
 		}
 		system(defaultTopic, queues, permInherit|permReadWrite)
 	}
@@ -137,7 +137,7 @@ func (b *Broker) createForSend(name, inheritFrom string, queues int) (topic, boo
 		return topic{}, false
 	}
 	queues = max(0, min(queues, parent.writeQueues))
-	if b.options.queues > 0 {
+	if b.options.queuesSet {
 		queues = b.options.queues
 	}
 	created := newTopic(name, queues)
