@@ -11,7 +11,8 @@ import (
 	"github.com/holdfast-mq/holdfast/rmqtest"
 )
 
-// The same scenarios run on real brokers, in the integration module.
+// The same scenarios run on real brokers, in the integration module. Those about the official
+// client's consumers are in a file of their own, without the race detector.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	conformance.Run(t, newModel, conformance.Scenarios()...)

@@ -16,11 +16,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The same scenarios run on the in-process cluster, in the root module.
+// The same scenarios run on the in-process cluster, in the root module. Those about the official
+// client's consumers are in a file of their own, without the race detector.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	cluster.Require(t)
-	suite.Run(t, func(t *testing.T, f suite.Flavour) suite.Target {
-		return conformance.NewTarget(t, cluster.Run(t, conformance.Config(f)))
-	}, suite.Scenarios()...)
+	suite.Run(t, start, suite.Scenarios()...)
+}
+
+func start(t *testing.T, f suite.Flavour) suite.Target {
+	return conformance.NewTarget(t, cluster.Run(t, conformance.Config(f)))
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/apache/rocketmq-client-go/v2/consumer"
@@ -24,6 +25,7 @@ var consumers = []Scenario{
 	{Name: "OfficialConsumerRetries", Queues: 1, Run: officialConsumerRetries},
 	{Name: "OfficialConsumerGivesUp", Queues: 1, Run: officialConsumerGivesUp},
 	{Name: "OfficialConsumerGetsACopy", Queues: 1, Run: officialConsumerGetsACopy},
+	{Name: "OfficialConsumerOutlivesTheBroker", Queues: 2, Alone: true, Run: officialConsumerOutlivesTheBroker},
 	{Name: "OfficialConsumerTakesARefusalForDone", Queues: 1, Run: officialConsumerTakesARefusalForDone},
 }
 
@@ -211,4 +213,24 @@ func officialConsumerTakesARefusalForDone(t *testing.T, on *World) {
 	require.Equal(t, 1, refused())
 	require.Len(t, got.all(), 1)
 	require.Empty(t, on.stored("%RETRY%"+on.group))
+}
+
+// The official client waits for the answers to pulls for 30 s, though their connection is
+// gone; then it goes on.
+func officialConsumerOutlivesTheBroker(t *testing.T, on *World) {
+	on.mustSend(message{body: "before"})
+	got := on.consumer("*", succeed)
+	on.gets(1, got)
+	require.NoError(t, on.Kill(on.soon()))
+	require.NoError(t, on.Restart(on.soon()))
+	on.eventually(func() bool {
+		_, err := on.client.RuntimeInfo(on.soon(), on.broker)
+		return err == nil
+	}, "connected again")
+	on.mustSend(message{queue: 0, body: "after"})
+	on.mustSend(message{queue: 1, body: "after too"})
+	on.eventually(func() bool {
+		bodies := got.bodies()
+		return slices.Contains(bodies, "after") && slices.Contains(bodies, "after too")
+	}, "it consumes again")
 }

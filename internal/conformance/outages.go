@@ -89,7 +89,9 @@ func brokerKilled(t *testing.T, on *World) {
 	_, err = on.client.Call(on.soon(), on.broker, on.request(message{body: "x"}))
 	var transport *remoting.TransportError
 	require.ErrorAs(t, err, &transport)
+	on.eventually(func() bool { return len(on.route(on.topic).Queues) == 0 }, "it is in no route")
 	require.NoError(t, on.Restart(on.soon()))
+	require.Len(t, on.route(on.topic).WriteQueues(on.topic), 2)
 
 	on.eventually(func() bool { return len(on.stored(on.topic)) == len(acknowledged) }, "the delayed one too")
 	require.ElementsMatch(t, acknowledged, bodies(on.stored(on.topic)))

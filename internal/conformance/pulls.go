@@ -237,8 +237,7 @@ func pullCommitsAnOffset(t *testing.T, on *World) {
 
 func pullRefusals(t *testing.T, on *World) {
 	on.requireRefused(remoting.TopicNotExist, "not exist", on.pullRequest(pull{topic: on.topic + "-unknown"}))
-	require.NotEqual(t, remoting.Success, on.pull(pull{queue: 1}).Code)
-	require.NotEqual(t, remoting.PullNotFound, on.pull(pull{queue: 1}).Code)
+	on.requireRefused(29, "queueId[1] is illegal", on.pullRequest(pull{queue: 1}))
 	sql := on.pullRequest(pull{tags: "a = 1"})
 	sql.Ext["expressionType"] = "SQL92"
 	on.requireRefused(remoting.SystemError, "does not support consumer to filter message by SQL92", sql)

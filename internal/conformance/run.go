@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"sync"
 	"testing"
 )
@@ -14,60 +15,59 @@ type Scenario struct {
 	Run    func(t *testing.T, on *World)
 }
 
-// Scenarios is the whole suite.
+// Scenarios is the suite but for Consumers.
 func Scenarios() []Scenario {
-	var all []Scenario
-	for _, group := range [][]Scenario{
+	return slices.Concat(
 		routes, sends, refusals, batches, delays, halves, pulls, offsets, groups, locks, sendBacks,
-		queries, administration, access, requestFaults, outages, durability, producers, consumers,
-	} {
-		all = append(all, group...)
-	}
-	return all
+		queries, administration, access, requestFaults, outages, durability, producers,
+	)
 }
+
+// Consumers is what is about the official client's push consumer. That has data races of its
+// own, in Start, in rebalancing and where it consumes in order: run these without -race.
+func Consumers() []Scenario { return slices.Clone(consumers) }
 
 // atOnce is how many scenarios run at a time on one target: they mostly wait.
 const atOnce = 12
 
-// Run runs the suite as subtests of t, flavour/scenario. It calls start once for each flavour
-// that a chosen scenario needs; the target ends with the test that start is given.
+// Run runs scenarios as subtests of t, flavour/scenario. It calls start once for each flavour
+// that one of them needs; the target ends with the test that start is given. It does not use
+// t.Parallel, which allows no more tests at once than there are processors.
 func Run(t *testing.T, start func(t *testing.T, f Flavour) Target, scenarios ...Scenario) {
-	for _, flavour := range Flavours {
-		var together, alone []Scenario
-		for _, s := range scenarios {
-			switch {
-			case s.On != flavour:
-			case s.Alone:
-				alone = append(alone, s)
-			default:
-				together = append(together, s)
-			}
-		}
-		if len(together)+len(alone) == 0 {
-			continue
-		}
-		t.Run(flavour.String(), func(t *testing.T) {
-			t.Parallel()
-			target := start(t, flavour)
-			runTogether(t, target, together)
-			for _, s := range alone {
-				t.Run(s.Name, func(t *testing.T) { s.Run(t, newWorld(t, target, s)) })
-			}
-		})
-	}
-}
-
-// runTogether does not use t.Parallel, which allows no more tests at once than there are
-// processors.
-func runTogether(t *testing.T, target Target, scenarios []Scenario) {
-	slots := make(chan struct{}, atOnce)
-	var wg sync.WaitGroup
+	flavours := map[Flavour][]Scenario{}
 	for _, s := range scenarios {
-		slots <- struct{}{}
+		flavours[s.On] = append(flavours[s.On], s)
+	}
+	var wg sync.WaitGroup
+	for flavour, scenarios := range flavours {
 		wg.Go(func() {
-			defer func() { <-slots }()
-			t.Run(s.Name, func(t *testing.T) { s.Run(t, newWorld(t, target, s)) })
+			t.Run(flavour.String(), func(t *testing.T) { runOn(t, start(t, flavour), scenarios) })
 		})
 	}
 	wg.Wait()
+}
+
+// runOn runs together what can be, then one by one what cannot.
+func runOn(t *testing.T, target Target, scenarios []Scenario) {
+	run := func(s Scenario) {
+		t.Run(s.Name, func(t *testing.T) { s.Run(t, newWorld(t, target, s)) })
+	}
+	slots := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	for _, s := range scenarios {
+		if s.Alone {
+			continue
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			run(s)
+		})
+	}
+	wg.Wait()
+	for _, s := range scenarios {
+		if s.Alone {
+			run(s)
+		}
+	}
 }

@@ -21,9 +21,6 @@ const (
 	Replicated
 )
 
-// Flavours is all of them.
-var Flavours = []Flavour{Open, Strict, Replicated}
-
 // String is the flavour's name.
 func (f Flavour) String() string { return [...]string{"open", "strict", "replicated"}[f] }
 

@@ -26,6 +26,7 @@ var exemptions = []exemption{
 	{dir: "examples", constructs: true, tests: true, why: "shows what the raw client loses, on the in-process cluster too"},
 	{dir: "integration", constructs: true, tests: true, why: "its suites drive the raw client against real brokers"},
 	{dir: "sqltest", constructs: true, tests: true, why: "a suite of crash tests"},
+	{dir: "internal/conformance", constructs: true, tests: true, why: "a suite for the in-process cluster and real brokers, with the raw client as witness"},
 	{dir: "idempotency/storetest", tests: true, why: "a suite for the tests of stores"},
 	{dir: "rmqtest", tests: true, why: "it is for tests"},
 	{dir: "internal/conformance", constructs: true, tests: true, why: "a suite of tests for rmqtest and real brokers, with the raw client"},
