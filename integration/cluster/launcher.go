@@ -76,8 +76,7 @@ type Launcher interface {
 	Launch(ctx context.Context, spec Spec) (Process, error)
 }
 
-// Process is one launched node. Its methods are called one at a time, Exited and Log at any
-// time.
+// Process is one launched node. Its methods are called one at a time, only Log at any time.
 type Process interface {
 	// Start starts the node again on the store it has; it must not be running.
 	Start(ctx context.Context) error

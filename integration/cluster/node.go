@@ -15,7 +15,8 @@ type Node struct {
 	change  sync.Mutex // held while the state changes, which can take seconds
 	mu      sync.Mutex
 	process Process // nil until launched
-	state   state   // what it is meant to be, and is unless it has crashed
+	exited  <-chan struct{}
+	state   state // what it is meant to be, and is unless it has crashed
 }
 
 type state int
@@ -63,6 +64,13 @@ func (n *Node) launched() Process {
 	return n.process
 }
 
+// lastRun is closed when the run that was started last has ended.
+func (n *Node) lastRun() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.exited
+}
+
 func (n *Node) launch(ctx context.Context) error {
 	return n.cluster.whileOpen(func() error {
 		p, err := n.cluster.launcher.Launch(ctx, n.spec)
@@ -70,7 +78,7 @@ func (n *Node) launch(ctx context.Context) error {
 			return err
 		}
 		n.mu.Lock()
-		n.process = p
+		n.process, n.exited = p, p.Exited()
 		n.mu.Unlock()
 		return nil
 	})
@@ -159,7 +167,9 @@ func (n *Node) Restart(ctx context.Context) error {
 			if err := p.Start(ctx); err != nil {
 				return err
 			}
-			n.set(running)
+			n.mu.Lock()
+			n.exited, n.state = p.Exited(), running
+			n.mu.Unlock()
 			return nil
 		})
 	})

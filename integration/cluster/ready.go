@@ -33,7 +33,7 @@ const (
 func (n *Node) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	exited := n.launched().Exited()
+	exited := n.lastRun()
 	go func() {
 		select {
 		case <-exited:

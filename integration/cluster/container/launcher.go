@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -30,7 +31,11 @@ type launcher struct {
 	client *testcontainers.DockerClient
 }
 
+// quiet keeps testcontainers from reporting every step.
+var quiet = sync.OnceFunc(func() { log.SetDefault(log.NewNoopLogger()) })
+
 func newClient(ctx context.Context) (*testcontainers.DockerClient, error) {
+	quiet()
 	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err == nil {
 		_, err = docker.Ping(ctx, client.PingOptions{})
@@ -42,7 +47,6 @@ func newClient(ctx context.Context) (*testcontainers.DockerClient, error) {
 }
 
 func (l *launcher) Prepare(ctx context.Context, _ string) error {
-	log.SetDefault(log.NewNoopLogger()) // it reports every step
 	var err error
 	if l.client, err = newClient(ctx); err != nil {
 		return err
