@@ -44,14 +44,6 @@ func (l *collector) all() []*primitive.MessageExt {
 	return append([]*primitive.MessageExt(nil), l.seen...)
 }
 
-func (l *collector) bodies() []string {
-	var list []string
-	for _, m := range l.all() {
-		list = append(list, string(m.Body))
-	}
-	return list
-}
-
 func officialConsumer(t *testing.T, c *rmqtest.Cluster, group, topic string, selector consumer.MessageSelector,
 	f func(context.Context, ...*primitive.MessageExt) (consumer.ConsumeResult, error), opts ...consumer.Option) rocketmq.PushConsumer {
 	t.Helper()
