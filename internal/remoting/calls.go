@@ -154,9 +154,11 @@ func (c *Client) Pull(ctx context.Context, broker string, header PullMessageHead
 // The index is filled asynchronously and by hash: nothing found proves nothing, and keys are
 // compared here once more. Nothing found is not an error.
 func (c *Client) QueryByUniqueKey(ctx context.Context, broker, topic, key string, max int) ([]*Message, error) {
-	response, err := c.Call(ctx, broker, NewRequest(QueryMessage, QueryMessageHeader{
+	request := NewRequest(QueryMessage, QueryMessageHeader{
 		Topic: topic, Key: key, MaxNum: max, BeginTimestamp: 0, EndTimestamp: math.MaxInt64, UniqueKeyQuery: true,
-	}, nil))
+	}, nil)
+	request.Version = versionBefore494 // for brokers of every version to agree on the signature
+	response, err := c.Call(ctx, broker, request)
 	if err != nil {
 		return nil, err
 	}

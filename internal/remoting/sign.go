@@ -11,6 +11,11 @@ import (
 const (
 	accessKeyField = "AccessKey"
 	signatureField = "Signature"
+
+	// uniqueKeyQuery is not part of the signature of a request with a version up to 4.9.3's,
+	// and never for a broker before 5.0.
+	uniqueKeyQuery   = "_UNIQUE_KEY_QUERY"
+	versionBefore494 = 399
 )
 
 // Sign adds AccessKey and Signature to the request: base64 of HMAC-SHA1 over the values of
@@ -34,7 +39,7 @@ func (c *Command) AccessKey() string { return c.Ext[accessKeyField] }
 func (c *Command) signature(secretKey string) string {
 	mac := hmac.New(sha1.New, []byte(secretKey))
 	for _, name := range slices.Sorted(maps.Keys(c.Ext)) {
-		if name != signatureField {
+		if name != signatureField && !(name == uniqueKeyQuery && c.Version <= versionBefore494) {
 			mac.Write([]byte(c.Ext[name]))
 		}
 	}
