@@ -71,6 +71,7 @@ func (l *processLauncher) makeArchives(ctx context.Context) error {
 	}
 	c := newCluster(Config{Version: l.dist.version}, l, ports)
 	for i := range specs {
+		defer os.Remove(l.dist.archive(l.java, specs[i].Kind) + ".new")
 		specs[i].JVM = append(specs[i].JVM, "-XX:ArchiveClassesAtExit="+l.dist.archive(l.java, specs[i].Kind)+".new")
 	}
 	if err := c.launch(ctx, specs); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/holdfast-mq/holdfast"
 	"github.com/holdfast-mq/holdfast/internal/remoting"
@@ -31,7 +30,7 @@ type Cluster struct {
 // that, and only ctx bounds it. An error names what is missing, or has the last lines that
 // the node which failed has printed, and nothing is left running. Close the cluster.
 func Start(ctx context.Context, config Config) (*Cluster, error) {
-	return StartWith(ctx, config, newProcessLauncher())
+	return StartWith(ctx, config, &processLauncher{})
 }
 
 // StartWith is Start with another way to run the nodes.
@@ -177,6 +176,3 @@ func (c *Cluster) whileOpen(f func() error) error {
 	defer c.launching.Done()
 	return f()
 }
-
-// callPatience bounds one request of a cluster's own to a node, which may be paused or dying.
-const callPatience = 10 * time.Second

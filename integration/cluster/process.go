@@ -17,10 +17,7 @@ import (
 type processLauncher struct {
 	java java
 	dist distribution
-	dir  *workDir
 }
-
-func newProcessLauncher() *processLauncher { return &processLauncher{} }
 
 func (l *processLauncher) Prepare(ctx context.Context, version string) (err error) {
 	if l.java, err = findJava(ctx); err != nil {

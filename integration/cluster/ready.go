@@ -16,6 +16,9 @@ const (
 	// after 2 to 8 s.
 	readyPatience = 2 * time.Minute
 
+	// callPatience bounds one request of a cluster's own to a node, which may be dying.
+	callPatience = 10 * time.Second
+
 	pollInterval     = 50 * time.Millisecond // at first
 	slowPollInterval = 300 * time.Millisecond
 	logLinesShown    = 30
