@@ -8,7 +8,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## The raw client and holdfast under the same faults: what each lost and doubled
-	@mkdir -p .bin && cd examples/losslab && go build -o ../../.bin/losslab . && exec ../../.bin/losslab
+	@build/demo
 
 test: ## Every test that needs only Go; with Java 17 and Maven also the conformance suite on a real broker
 	@build/test

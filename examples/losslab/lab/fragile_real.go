@@ -24,7 +24,7 @@ func (b Brokers) startFragile(ctx context.Context) (fragile, error) {
 	brokers, err := b.Start(ctx, cluster.Config{
 		Flavour: cluster.MasterSlave,
 		// Well below the 3 s that the official client waits for an answer.
-		Extra: map[string]string{"slaveTimeout": "1000"},
+		Extra: map[string]string{"slaveTimeout": "500"},
 	})
 	if err != nil {
 		return nil, err
