@@ -19,13 +19,12 @@ const stuckGrace = 500 * time.Millisecond
 
 var (
 	errWithdrawn = errors.New("every caller has gone")
-	errNoQueue   = errors.New("no broker of the topic can be written to")
 	errStuck     = errors.New("the attempt is stuck in the official client")
+	errPanicked  = errors.New("the official client panicked")
 )
 
 // try makes one attempt with the tasks that still wait, and notes what came of it.
 func (l *lane) try(b *batch, avoid string) send.Answer {
-	first := b.members == nil
 	b.members = l.begin(b)
 	if len(b.members) == 0 {
 		return send.Answer{Err: errWithdrawn}
@@ -34,18 +33,27 @@ func (l *lane) try(b *batch, avoid string) send.Answer {
 	queue, ok := l.pick(avoid)
 	if !ok {
 		p.routes.Stale()
-		return l.ended(b, send.Answer{Err: errNoQueue})
+		return l.ended(b, send.Answer{Err: send.ErrNoQueue})
 	}
-	if first {
-		b.since = p.acked.Now()
-		b.sentTo = map[string]bool{}
-	}
+	request := b.requestTo(queue)
 	b.sentTo[queue.Broker] = true
 
-	answer := p.attempt(b.requestTo(queue, !first), l.queue != nil)
+	answer := p.attempt(request, l.queue != nil)
 	answer.Broker = queue.Broker
 	p.note(l.topic, answer)
+	if answer.Stored() == send.Durably && !isReply(request[0]) {
+		p.acked.Note(queue.Broker, answer.Result.OffsetMsgID)
+	}
+	if answer.Result != nil {
+		b.shareOut(answer.Result)
+	}
 	return l.ended(b, answer)
+}
+
+// isReply tells a reply to a request, which the broker answers when it has handed it over, not
+// when it has flushed it: the answer says nothing of the log.
+func isReply(msg *primitive.Message) bool {
+	return msg.GetProperty(primitive.PropertyMsgType) == "reply"
 }
 
 // begin marks the tasks that still wait as being tried.
@@ -78,12 +86,12 @@ func (l *lane) ended(b *batch, answer send.Answer) send.Answer {
 
 // requestTo is the messages of an attempt. The official client writes to what it is given
 // and an attempt that is stuck still reads it, so later attempts get clones.
-func (b *batch) requestTo(queue remoting.Queue, clone bool) []*primitive.Message {
+func (b *batch) requestTo(queue remoting.Queue) []*primitive.Message {
 	to := &primitive.MessageQueue{Topic: queue.Topic, BrokerName: queue.Broker, QueueId: queue.ID}
 	messages := make([]*primitive.Message, 0, b.messages())
 	for _, t := range b.members {
 		for _, msg := range t.messages {
-			if clone {
+			if len(b.sentTo) > 0 {
 				msg = send.Clone(msg)
 			}
 			msg.Queue = to
@@ -128,7 +136,7 @@ func (p *Producer) leaveBehind(comesBack func()) {
 func (p *Producer) sendSync(messages []*primitive.Message) (answer send.Answer) {
 	defer func() {
 		if r := recover(); r != nil {
-			answer = send.Answer{Err: fmt.Errorf("the official client panicked: %v", r)}
+			answer = send.Answer{Err: fmt.Errorf("%w: %v", errPanicked, r)}
 		}
 	}()
 	// Not the caller's ctx: what was sent is waited for, so that the lane knows what became
@@ -137,17 +145,16 @@ func (p *Producer) sendSync(messages []*primitive.Message) (answer send.Answer) 
 	defer cancel()
 	result, err := p.officialProducer.SendSync(ctx, messages...)
 	if err != nil {
-		return send.Answer{Err: err, Bodyless: len(messages) == 1 && len(messages[0].Body) == 0}
+		return send.Answer{Err: err}
 	}
 	return send.Answer{Result: result}
 }
 
-// note keeps what an answer tells about the broker and the log.
+// note keeps what an answer tells about the broker.
 func (p *Producer) note(topic string, answer send.Answer) {
 	stored := answer.Stored()
 	p.telemetry.Attempt(context.Background(), topic, attemptOutcome[stored])
 	if stored == send.Durably {
-		p.acked.Note(answer.Broker, answer.Result.OffsetMsgID)
 		p.brokers.up(answer.Broker)
 		return
 	}

@@ -194,7 +194,7 @@ func TestBatchTooLargeForTheBrokerIsSplit(t *testing.T) {
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); sendAll(t, p, msgs...) }()
-	eventually(t, func() bool { return requests.Load() >= 2 }, "the lanes are busy")
+	eventually(t, func() bool { return requests.Load() >= 1 }, "a lane is busy")
 	release()
 	<-done
 	require.Len(t, c.Messages(topic), 64)
@@ -213,23 +213,25 @@ func TestOneRefusedMessageDoesNotTakeTheOthersAlong(t *testing.T) {
 		return rmqtest.Pass()
 	})
 	release, requests := hold(c)
-	outcomes := make(chan error, 32)
+	outcomes, refused := make(chan error, 32), make(chan error, 1)
 	for _, msg := range orders(cap(outcomes)) {
 		go func() {
 			_, err := p.Send(soon(t), msg)
 			if msg.GetKeys() == "o-0007" {
-				require.ErrorIs(t, err, &holdfast.BrokerError{Code: 13})
-				require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+				refused <- err
 				err = nil
 			}
 			outcomes <- err
 		}()
 	}
-	eventually(t, func() bool { return requests.Load() >= 2 }, "the lanes are busy")
+	eventually(t, func() bool { return requests.Load() >= 1 }, "a lane is busy")
 	release()
 	for range cap(outcomes) {
 		require.NoError(t, <-outcomes)
 	}
+	err := <-refused
+	require.ErrorIs(t, err, &holdfast.BrokerError{Code: 13})
+	require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
 	require.Len(t, c.Messages(topic), cap(outcomes)-1)
 }
 
@@ -310,4 +312,33 @@ func TestLostBatchIsFoundForAll(t *testing.T) {
 		require.True(t, strings.HasSuffix(r.OffsetMsgID, fmt.Sprintf("%016X", at[r.MsgID].CommitLogOffset)))
 	}
 	require.True(t, slices.ContainsFunc(stored, func(m rmqtest.Message) bool { return m.Properties["KEYS"] == "cover" }))
+}
+
+// What a batch stored without durability is told to each caller with its own result.
+func TestNotDurableBatchTellsEachItsOwnResult(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c)
+	release, _, first := occupy(t, c, p)
+	errs := make(chan error, 10)
+	for _, msg := range orders(cap(errs)) {
+		require.NoError(t, p.SendAsync(soon(t), func(_ ctxT, _ *primitive.SendResult, err error) { errs <- err }, msg))
+	}
+	c.Intercept(rmqtest.Send, func(r *rmqtest.Request) rmqtest.Action { return rmqtest.AnswerAfterStore(10, "") })
+	release()
+	<-first
+	seen := map[string]bool{}
+	stored := map[string]rmqtest.Message{}
+	for range cap(errs) {
+		var notDurable *holdfast.NotDurableError
+		require.ErrorAs(t, <-errs, &notDurable)
+		for _, m := range c.Messages(topic) {
+			stored[m.UniqueKey] = m
+		}
+		m, ok := stored[notDurable.Result.MsgID]
+		require.True(t, ok)
+		require.Equal(t, m.QueueOffset, notDurable.Result.QueueOffset)
+		seen[notDurable.Result.MsgID] = true
+	}
+	require.Len(t, seen, cap(errs))
 }

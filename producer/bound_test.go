@@ -92,8 +92,7 @@ func TestRequestAndReply(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := p.Request(ctx, time.Second, order("o-1"))
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown) // ctx or the official client's own clock was first
 	eventually(t, func() bool { return len(c.Messages(topic)) == 1 }, "the request is stored")
 
 	_, err = p.Request(soon(t), time.Second, with("TRAN_MSG", "true"))

@@ -20,6 +20,12 @@ func with(name, value string) *primitive.Message {
 	return msg
 }
 
+func at(queue int) *primitive.Message {
+	msg := order("o-1")
+	msg.Queue = &primitive.MessageQueue{Topic: topic, BrokerName: "broker-a", QueueId: queue}
+	return msg
+}
+
 // Bad input gets one clear error before anything is sent, and is not changed.
 func TestBadInputIsRefused(t *testing.T) {
 	t.Parallel()
@@ -29,7 +35,7 @@ func TestBadInputIsRefused(t *testing.T) {
 	c.Intercept(rmqtest.Send, func(*rmqtest.Request) rmqtest.Action { sends++; return rmqtest.Pass() })
 	other := order("o-2")
 	other.Topic = "payments"
-	retry := primitive.NewMessage("%RETRY%group", nil)
+	retry := primitive.NewMessage("%RETRY%group", []byte("x"))
 
 	for words, msgs := range map[string][]*primitive.Message{
 		"no message":                    {},
@@ -42,11 +48,15 @@ func TestBadInputIsRefused(t *testing.T) {
 		`contains \x02`:                 {with("no\x02te", "a")},
 		`contains \x00`:                 {with("note", "\x00")},
 		"properties of":                 {with("note", strings.Repeat("x", 31<<10))},
-		"WAIT is false":                 {with("WAIT", "false")},
+		`WAIT is "false"`:               {with("WAIT", "false")},
+		`WAIT is "0"`:                   {with("WAIT", "0")}, // all but "true" is false to a broker
+		"Body is empty":                 {primitive.NewMessage(topic, nil)},
 		"TRAN_MSG":                      {with("TRAN_MSG", "true")},
 		"a batch has one topic":         {order("o-1"), other},
 		"batches to retry topics":       {retry, retry},
 		"is delayed":                    {order("o-1"), order("o-2").WithDelayTimeLevel(3)},
+		"have queues of their own":      {orderOf("a", "o-1"), orderOf("b", "o-2")},
+		"name different queues":         {at(0), at(1)},
 		"bytes of bodies":               {primitive.NewMessage(topic, make([]byte, 600)), primitive.NewMessage(topic, make([]byte, 600))},
 	} {
 		_, err := p.SendSync(soon(t), msgs...)

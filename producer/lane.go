@@ -3,6 +3,7 @@ package producer
 import (
 	"context"
 	"errors"
+	"maps"
 	"runtime"
 	"sync"
 
@@ -113,7 +114,7 @@ func (l *lane) take() *batch {
 		tasks = append(tasks, t)
 		bytes += t.bytes
 	}
-	b := newBatch(tasks, bytes, false)
+	b := newBatch(tasks, bytes)
 	for _, t := range tasks {
 		t.batch = b
 	}
@@ -131,12 +132,12 @@ func (l *lane) send(b *batch) {
 		Find:      func(ctx context.Context) *primitive.SendResult { return l.find(ctx, b) },
 		Elsewhere: func(broker string) bool { return l.queue == nil && p.hasOther(l.topic, broker) },
 	}
-	answer, err := loop.Run(b.ctx)
+	_, err := loop.Run(b.ctx)
 	if err != nil && len(b.tasks) > 1 && send.TooLarge(err) {
 		l.split(b, errors.Is(err, holdfast.ErrOutcomeUnknown))
 		return
 	}
-	l.settle(b, answer, err)
+	l.settle(b, err)
 }
 
 // split sends the halves of a batch that was refused for its size or for one message in it,
@@ -145,34 +146,33 @@ func (l *lane) split(b *batch, doubt bool) {
 	l.mu.Lock()
 	l.limit.refused(b.bytes)
 	middle := len(b.tasks) / 2
-	halves := [...]*batch{regroup(b.tasks[:middle], doubt), regroup(b.tasks[middle:], doubt)}
+	halves := [...]*batch{b.regroup(b.tasks[:middle], doubt), b.regroup(b.tasks[middle:], doubt)}
 	l.mu.Unlock()
 	for _, half := range halves {
 		l.send(half)
 	}
 }
 
-func regroup(tasks []*task, doubt bool) *batch {
-	b := newBatch(tasks, 0, doubt)
+func (b *batch) regroup(tasks []*task, doubt bool) *batch {
+	part := newBatch(tasks, 0)
+	part.doubt = doubt
+	maps.Copy(part.sentTo, b.sentTo)
 	for _, t := range tasks {
-		t.batch = b
-		b.bytes += t.bytes
+		t.batch = part
+		part.bytes += t.bytes
 		if t.stage == left {
-			b.alive--
+			part.alive--
 		}
 	}
-	if b.alive == 0 {
-		b.cancel()
+	if part.alive == 0 {
+		part.cancel()
 	}
-	return b
+	return part
 }
 
 // settle tells every task that still waits its own result, or the error, and gives their
 // room back.
-func (l *lane) settle(b *batch, answer *primitive.SendResult, err error) {
-	if err == nil {
-		b.shareOut(answer)
-	}
+func (l *lane) settle(b *batch, err error) {
 	l.mu.Lock()
 	if err == nil {
 		l.limit.accepted(b.bytes)
@@ -190,7 +190,7 @@ func (l *lane) settle(b *batch, answer *primitive.SendResult, err error) {
 		l.producer.release(t)
 	}
 	for _, t := range open {
-		t.err = err
+		t.err = ownError(err, t.result)
 		t.finish()
 	}
 }

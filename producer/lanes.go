@@ -10,13 +10,19 @@ import (
 // queue that keyed messages go to.
 type lanes struct {
 	mu    sync.RWMutex
-	byKey map[remoting.Queue]*lane // a key without a broker is the unkeyed lane's
+	byKey map[laneKey]*lane
+}
+
+// laneKey names a lane: a queue, or any queue of its topic.
+type laneKey struct {
+	queue remoting.Queue
+	any   bool
 }
 
 func (ls *lanes) of(p *Producer, topic string, queue *remoting.Queue) *lane {
-	key := remoting.Queue{Topic: topic}
+	key := laneKey{remoting.Queue{Topic: topic}, true}
 	if queue != nil {
-		key = *queue
+		key = laneKey{*queue, false}
 	}
 	ls.mu.RLock()
 	l := ls.byKey[key]
@@ -32,10 +38,10 @@ func (ls *lanes) of(p *Producer, topic string, queue *remoting.Queue) *lane {
 	}
 	l = &lane{producer: p, topic: topic, width: p.config.lanes, limit: batchLimit{bytes: p.config.batchBytes, most: p.config.batchBytes}}
 	if queue != nil {
-		l.queue, l.width = &key, 1
+		l.queue, l.width = &key.queue, 1
 	}
 	if ls.byKey == nil {
-		ls.byKey = map[remoting.Queue]*lane{}
+		ls.byKey = map[laneKey]*lane{}
 	}
 	ls.byKey[key] = l
 	return l

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"fmt"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -24,17 +25,26 @@ func (p *Producer) queueOf(route *send.Route, topic string, msg *primitive.Messa
 	if p.config.selector != nil {
 		return p.selected(route, msg)
 	}
-	if key := msg.GetShardingKey(); key != "" && len(route.Widest) > 0 {
-		hash := fnv.New32a()
-		_, _ = hash.Write([]byte(key))
-		return &route.Widest[int(hash.Sum32())%len(route.Widest)], nil
+	key := msg.GetShardingKey()
+	if key == "" {
+		return nil, nil
 	}
-	return nil, nil
+	if len(route.Widest) == 0 {
+		return nil, send.ErrNoQueue
+	}
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(key))
+	return &route.Widest[hash.Sum32()%uint32(len(route.Widest))], nil
 }
 
-func (p *Producer) selected(route *send.Route, msg *primitive.Message) (*remoting.Queue, error) {
+func (p *Producer) selected(route *send.Route, msg *primitive.Message) (queue *remoting.Queue, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the queue selector panicked: %v", r)
+		}
+	}()
 	if len(route.Queues) == 0 {
-		return nil, errNoQueue
+		return nil, send.ErrNoQueue
 	}
 	queues := make([]*primitive.MessageQueue, len(route.Queues))
 	for i, q := range route.Queues {
@@ -42,7 +52,7 @@ func (p *Producer) selected(route *send.Route, msg *primitive.Message) (*remotin
 	}
 	chosen := p.config.selector.Select(msg, queues, "")
 	if chosen == nil {
-		return nil, errNoQueue
+		return nil, send.ErrNoQueue
 	}
 	return &remoting.Queue{Topic: route.Queues[0].Topic, Broker: chosen.BrokerName, ID: chosen.QueueId}, nil
 }
@@ -58,10 +68,11 @@ func (l *lane) pick(avoid string) (remoting.Queue, bool) {
 	if route == nil || len(route.Queues) == 0 {
 		return remoting.Queue{}, false
 	}
-	start := int(p.turn.Add(1))
+	start := p.turn.Add(1)
+	n := uint32(len(route.Queues))
 	var fallback *remoting.Queue
-	for i := range route.Queues {
-		q := &route.Queues[(start+i)%len(route.Queues)]
+	for i := range n {
+		q := &route.Queues[(start+i)%n]
 		if q.Broker == avoid {
 			continue
 		}
@@ -73,7 +84,7 @@ func (l *lane) pick(avoid string) (remoting.Queue, bool) {
 		}
 	}
 	if fallback == nil {
-		fallback = &route.Queues[start%len(route.Queues)]
+		fallback = &route.Queues[start%n]
 	}
 	return *fallback, true
 }

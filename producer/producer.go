@@ -65,10 +65,14 @@ type Producer struct {
 	abandoned context.Context // ends when Close stops waiting
 	abandon   context.CancelFunc
 
+	starting   sync.Mutex   // one Start at a time
 	mu         sync.RWMutex // held for reading while a send is accepted
 	state      state
 	stop       context.CancelFunc // ends what Start began
 	background sync.WaitGroup
+
+	down     chan struct{} // closed at the end of Close
+	closeErr error
 }
 
 type state int
@@ -99,7 +103,7 @@ func New(c holdfast.Cluster, group string, opts ...Option) (*Producer, error) {
 		return nil, err
 	}
 
-	p := &Producer{cluster: c, config: cfg, client: remoting.NewClient(c)}
+	p := &Producer{cluster: c, config: cfg, client: remoting.NewClient(c), down: make(chan struct{})}
 	p.room = room{maxMessages: cfg.maxMessages, maxBytes: cfg.maxBytes}
 	p.abandoned, p.abandon = context.WithCancel(context.Background())
 	p.routes = send.NewRoutes(p.client, p.fixedQueues())
@@ -140,17 +144,17 @@ func (namedQueue) Select(msg *primitive.Message, _ []*primitive.MessageQueue, _ 
 // Start makes the producer ready: it returns nil if a name server answers, the preflight
 // passes if there is one, and the official client has started. Otherwise it returns why not,
 // and can be called again. Started already, it returns nil; closed, ErrClosed. It takes at
-// most 20 s.
+// most 20 s, if the preflight obeys its ctx; meanwhile sends fail as before it.
 func (p *Producer) Start() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch p.state {
+	p.starting.Lock()
+	defer p.starting.Unlock()
+	switch p.now() {
 	case running:
 		return nil
 	case closed:
 		return ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	ctx, cancel := context.WithTimeout(p.abandoned, startTimeout)
 	defer cancel()
 	if err := p.reach(ctx); err != nil {
 		return err
@@ -160,7 +164,15 @@ func (p *Producer) Start() error {
 			return fmt.Errorf("producer: preflight: %w", err)
 		}
 	}
+	return p.start()
+}
 
+func (p *Producer) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state == closed {
+		return ErrClosed
+	}
 	official.SetLogger(p.config.logger)
 	if p.config.ownsPanics {
 		official.WatchPanics()
@@ -168,7 +180,8 @@ func (p *Producer) Start() error {
 	if err := p.officialProducer.Start(); err != nil {
 		return fmt.Errorf("producer: start the official client: %w", err)
 	}
-	ctx, p.stop = context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
 	p.background.Go(func() { p.routes.Run(ctx) })
 	unregister := p.telemetry.Observe(func() int64 { return int64(p.InFlight()) }, p.stuck.Load)
 	context.AfterFunc(ctx, unregister)
@@ -194,17 +207,27 @@ func (p *Producer) Shutdown() error {
 
 // Close refuses new sends, waits for those in flight until ctx ends, and shuts the official
 // client down. Nil means that every send has settled. Otherwise the error says how many
-// messages were abandoned; their callers have been told what is known of each. Closed
-// already, it returns nil.
+// messages were abandoned; their callers have been told what is known of each. A second call
+// returns what the first does, or ctx's cause if that ends before.
 func (p *Producer) Close(ctx context.Context) error {
 	p.mu.Lock()
 	was := p.state
 	p.state = closed
 	p.mu.Unlock()
-	if was == closed {
-		return nil
+	if was != closed {
+		p.closeErr = p.close(ctx)
+		close(p.down)
+		return p.closeErr
 	}
+	select {
+	case <-p.down:
+		return p.closeErr
+	case <-ctx.Done():
+		return fmt.Errorf("producer: another Close is under way: %w", context.Cause(ctx))
+	}
+}
 
+func (p *Producer) close(ctx context.Context) error {
 	var err error
 	if cause := p.room.empty(ctx); cause != nil {
 		err = fmt.Errorf("producer: closed while %d messages were in flight: %w", p.InFlight(), cause)
@@ -217,7 +240,7 @@ func (p *Producer) Close(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("producer: shut the official client down: %w", failure))
 	}
 	p.client.Close()
-	p.routes.Wait()
+	p.routes.Close()
 	p.background.Wait()
 	if err == nil {
 		p.lanesAtWork.Wait()
@@ -240,10 +263,7 @@ func (p *Producer) InFlight() int { return p.room.inUse() }
 
 // ready returns why a send must fail at once, nil if it need not.
 func (p *Producer) ready() error {
-	p.mu.RLock()
-	state := p.state
-	p.mu.RUnlock()
-	switch {
+	switch state := p.now(); {
 	case state == created:
 		return ErrNotStarted
 	case state == closed:
@@ -252,4 +272,10 @@ func (p *Producer) ready() error {
 		return ErrStuck
 	}
 	return nil
+}
+
+func (p *Producer) now() state {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.state
 }

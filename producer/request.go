@@ -2,19 +2,21 @@ package producer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 
-	"github.com/holdfast-mq/holdfast"
 	"github.com/holdfast-mq/holdfast/internal/send"
 )
 
 // Request sends a message and waits for a reply, at most ttl, by way of the official client.
 // Nil means that the reply is there. Otherwise nothing is known of the message, and the error
-// is ErrOutcomeUnknown, unless msg was refused or the producer does not run. When ctx ends,
-// Request returns; the official client goes on until ttl is over.
+// is ErrOutcomeUnknown, unless nothing was sent. msg is not changed but for its UNIQ_KEY.
+//
+// When ctx ends, Request returns. If ctx is cancelled before its deadline, the official client
+// goes on until ttl is over, which counts among the attempts of WithMaxStuck.
 //
 // RequestAsync is the official client's own, and outside of this package's promises; with a
 // Namespace it wants the topic's full name.
@@ -25,40 +27,70 @@ func (p *Producer) Request(ctx context.Context, ttl time.Duration, msg *primitiv
 	if err := p.check([]*primitive.Message{msg}); err != nil {
 		return nil, err
 	}
-	own := send.Clone(msg)
-	own.Topic = p.cluster.Topic(msg.Topic)
+	reply, err := p.request(ctx, ttl, msg)
+	if err != nil {
+		return nil, fmt.Errorf("producer: request to %q: %w", msg.Topic, err)
+	}
+	return reply, nil
+}
+
+func (p *Producer) request(ctx context.Context, ttl time.Duration, msg *primitive.Message) (*primitive.Message, error) {
+	if ctx.Err() != nil {
+		return nil, &send.Failure{Err: context.Cause(ctx)}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		ttl = min(ttl, time.Until(deadline))
+	}
+	if ttl <= 0 {
+		return nil, &send.Failure{Err: errors.New("no time to wait for a reply")}
+	}
+	own, _ := p.own(msg)
+	bytes := len(own.Body)
+	if err := p.takeRoom(ctx, 1, bytes); err != nil {
+		return nil, err
+	}
+	defer p.room.give(1, bytes)
 
 	// The official client asks its selector for a queue, which wants it named.
 	lane, err := p.laneOf(ctx, own.Topic, msg)
 	if err != nil {
-		return nil, fmt.Errorf("producer: request to %q: %w", msg.Topic, err)
+		return nil, &send.Failure{Err: err}
 	}
 	queue, ok := lane.pick("")
 	if !ok {
-		return nil, fmt.Errorf("producer: request to %q: %w", msg.Topic, errNoQueue)
+		return nil, &send.Failure{Err: send.ErrNoQueue}
 	}
 	own.Queue = &primitive.MessageQueue{Topic: own.Topic, BrokerName: queue.Broker, QueueId: queue.ID}
-	return p.request(ctx, ttl, own, msg.Topic)
+	return p.ask(ctx, ttl, own)
 }
 
-func (p *Producer) request(ctx context.Context, ttl time.Duration, msg *primitive.Message, topic string) (*primitive.Message, error) {
+func (p *Producer) ask(ctx context.Context, ttl time.Duration, msg *primitive.Message) (*primitive.Message, error) {
 	type answer struct {
 		reply *primitive.Message
 		err   error
 	}
 	done := make(chan answer, 1)
 	go func() {
-		reply, err := p.officialProducer.Request(ctx, ttl, msg)
-		done <- answer{reply, err}
+		a := answer{err: errPanicked}
+		defer func() {
+			_ = recover()
+			done <- a
+		}()
+		// Not ctx: where that ends the official client races with itself.
+		a.reply, a.err = p.officialProducer.Request(context.Background(), ttl, msg)
 	}()
+	unknown := func(err error) error { return &send.Failure{Doubt: true, Err: err} }
 	select {
 	case a := <-done:
 		if a.err != nil {
-			return nil, fmt.Errorf("producer: request to %q: %w: %w", topic, holdfast.ErrOutcomeUnknown, a.err)
+			return nil, unknown(a.err)
 		}
 		return a.reply, nil
 	case <-ctx.Done():
 		p.leaveBehind(func() { <-done })
-		return nil, fmt.Errorf("producer: request to %q: %w: %w", topic, holdfast.ErrOutcomeUnknown, context.Cause(ctx))
+		return nil, unknown(context.Cause(ctx))
+	case <-p.abandoned.Done():
+		p.leaveBehind(func() { <-done })
+		return nil, unknown(errAbandoned)
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 
-	"github.com/holdfast-mq/holdfast"
 	"github.com/holdfast-mq/holdfast/internal/remoting"
 	"github.com/holdfast-mq/holdfast/internal/send"
 	"github.com/holdfast-mq/holdfast/internal/telemetry"
@@ -66,7 +65,7 @@ func (p *Producer) Resolve(ctx context.Context, topic, id string) (Resolution, *
 	}
 	resolution, found := NotFound, send.Found{}
 	for _, c := range copies {
-		if p.acked.Covers(c.Broker, c.Message.CommitLogOffset, 0) {
+		if p.acked.Covers(c) {
 			return FoundDurable, c.Result(topic), err
 		}
 		resolution, found = Found, c
@@ -84,7 +83,7 @@ func (p *Producer) find(ctx context.Context, brokers map[string]string, wanted s
 	switch {
 	case len(copies) > 0:
 		outcome = telemetry.LookupFound
-	case errors.Is(err, &holdfast.BrokerError{Code: remoting.NoPermission}):
+	case remoting.Denied(err):
 		outcome = telemetry.LookupRefused
 	case err != nil:
 		outcome = telemetry.LookupFailed
@@ -95,37 +94,65 @@ func (p *Producer) find(ctx context.Context, brokers map[string]string, wanted s
 
 // find looks for a batch whose attempts are in doubt. One message decides for all, because a
 // batch is stored whole or not at all. What is found counts only under the cover of a later
-// SEND_OK. Each task gets its own result, as far as it can be had.
+// SEND_OK. Each task gets its own result, without an offset id where that cannot be had, and
+// with the queue offset -1 where that cannot be told either.
 func (l *lane) find(ctx context.Context, b *batch) *primitive.SendResult {
 	if len(b.members) == 0 || len(b.sentTo) == 0 {
 		return nil
 	}
-	p := l.producer
 	first := l.findTask(ctx, b, b.members[0])
 	if first == nil {
 		return nil
 	}
-	var rest sync.WaitGroup
-	for _, t := range b.members[1:] {
-		rest.Go(func() { l.findTask(ctx, b, t) })
+	rest := b.members[1:]
+	found := make([]*primitive.SendResult, len(rest))
+	var wg sync.WaitGroup
+	for i, t := range rest {
+		wg.Go(func() { found[i] = l.findTask(ctx, b, t) })
 	}
-	rest.Wait()
-	p.telemetry.DuplicatesAvoided(ctx, l.topic, b.messages())
+	wg.Wait()
+
+	b.members[0].result = first
+	position := int64(len(b.members[0].messages))
+	for i, t := range rest {
+		if t.result = found[i]; t.result == nil {
+			t.result = shareOf(t, first, "", position)
+			if len(b.members) < len(b.tasks) {
+				t.result.QueueOffset = -1 // one that has left since may lie in between
+			}
+		}
+		position += int64(len(t.messages))
+	}
+	l.producer.telemetry.DuplicatesAvoided(ctx, l.topic, int(position))
 	return first
 }
 
+// findTask looks for the messages of a task; nil if the first is not found.
 func (l *lane) findTask(ctx context.Context, b *batch, t *task) *primitive.SendResult {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
+	result := l.findMessage(ctx, b, t, t.messages[0])
+	if result == nil {
+		return nil
+	}
+	for _, msg := range t.messages[1:] {
+		result.OffsetMsgID += ","
+		if next := l.findMessage(ctx, b, t, msg); next != nil {
+			result.OffsetMsgID += next.OffsetMsgID
+		}
+	}
+	result.MsgID = t.id()
+	return result
+}
+
+func (l *lane) findMessage(ctx context.Context, b *batch, t *task, msg *primitive.Message) *primitive.SendResult {
 	p := l.producer
-	msg := t.messages[0]
 	copies, _ := p.find(ctx, p.addresses(l.topic, b.sentTo), send.Wanted{
 		Topic: l.topic, ID: msg.GetProperty(primitive.PropertyUniqueClientMessageIdKeyIndex), Body: msg.Body,
 	})
 	for _, c := range copies {
-		if p.acked.Covers(c.Broker, c.Message.CommitLogOffset, b.since) {
-			t.result = c.Result(t.topic)
-			return t.result
+		if p.acked.Covers(c) {
+			return c.Result(t.topic)
 		}
 	}
 	return nil

@@ -1,23 +1,39 @@
 package producer
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
+
+	"github.com/holdfast-mq/holdfast"
+	"github.com/holdfast-mq/holdfast/internal/send"
 )
 
-// shareOut makes each task's own result from the answer to the attempt that it was in. A
-// task that was found by a look-up has its result already.
+// shareOut makes each task's own result from the answer to the attempt that it was in.
 func (b *batch) shareOut(answer *primitive.SendResult) {
 	offsetIDs, position := answer.OffsetMsgID, int64(0)
 	for _, t := range b.members {
 		var own string
 		own, offsetIDs = cutIDs(offsetIDs, len(t.messages))
-		if t.result == nil {
-			t.result = shareOf(t, answer, own, position)
-		}
+		t.result = shareOf(t, answer, own, position)
 		position += int64(len(t.messages))
 	}
+}
+
+// ownError is the error of a batch as one of its tasks gets it: what was stored but is not
+// durable comes with the task's own result.
+func ownError(err error, result *primitive.SendResult) error {
+	failure := (*send.Failure)(nil)
+	if !errors.As(err, &failure) || failure.Weak == nil {
+		return err
+	}
+	own := *failure
+	own.Weak = &holdfast.NotDurableError{Status: failure.Weak.Status, Result: result}
+	if failure.Err == error(failure.Weak) {
+		own.Err = own.Weak
+	}
+	return &own
 }
 
 func shareOf(t *task, answer *primitive.SendResult, offsetID string, position int64) *primitive.SendResult {

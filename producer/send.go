@@ -131,34 +131,47 @@ func (p *Producer) begin(ctx context.Context, msgs []*primitive.Message) (c call
 	return c, p.enqueue(c.ctx, c.task, msgs[0])
 }
 
-// newTask makes our own copy of the messages, and gives the caller's their UNIQ_KEYs.
+// newTask makes our own copies of the messages.
 func (p *Producer) newTask(c *call, msgs []*primitive.Message) *task {
 	t := &task{topic: msgs[0].Topic, done: make(chan struct{})}
 	t.messages = make([]*primitive.Message, len(msgs))
 	for i, msg := range msgs {
-		properties := msg.GetProperties()
-		if properties[primitive.PropertyUniqueClientMessageIdKeyIndex] == "" {
-			id := p.ids.Next()
-			properties[primitive.PropertyUniqueClientMessageIdKeyIndex] = id
-			msg.WithProperty(primitive.PropertyUniqueClientMessageIdKeyIndex, id)
-		}
+		own, properties := p.own(msg)
+		left := maxProperties - sizeOfProperties(properties)
 		c.span.Inject(c.ctx,
-			func(key, value string) { properties[key] = value },
+			func(key, value string) {
+				if left -= len(key) + len(value) + 2; left >= 0 {
+					properties[key] = value
+				}
+			},
 			func(key string) bool { return properties[key] != "" })
-
-		own := &primitive.Message{Topic: p.cluster.Topic(msg.Topic), Flag: msg.Flag, Body: slices.Clone(msg.Body)}
-		own.WithProperties(properties)
 		t.messages[i] = own
-		t.bytes += sizeOf(own.Body, properties)
+		t.bytes += batchOverhead + len(own.Body) + sizeOfProperties(properties)
 		t.alone = t.alone || p.goesAlone(own, properties)
 	}
 	t.alone = t.alone || len(msgs) > 1
 	return t
 }
 
-// sizeOf is a message's share of a batch's body.
-func sizeOf(body []byte, properties map[string]string) int {
-	size := 22 + len(body)
+// own makes our copy of a message, under its wire name, and gives the caller's its UNIQ_KEY.
+// The properties are the copy's.
+func (p *Producer) own(msg *primitive.Message) (own *primitive.Message, properties map[string]string) {
+	properties = msg.GetProperties()
+	if properties[primitive.PropertyUniqueClientMessageIdKeyIndex] == "" {
+		id := p.ids.Next()
+		properties[primitive.PropertyUniqueClientMessageIdKeyIndex] = id
+		msg.WithProperty(primitive.PropertyUniqueClientMessageIdKeyIndex, id)
+	}
+	own = &primitive.Message{Topic: p.cluster.Topic(msg.Topic), Flag: msg.Flag, Body: slices.Clone(msg.Body)}
+	own.WithProperties(properties)
+	return own, properties
+}
+
+// batchOverhead is what a message in a batch's body takes beside its own body and properties.
+const batchOverhead = 22
+
+func sizeOfProperties(properties map[string]string) int {
+	size := 0
 	for name, value := range properties {
 		size += len(name) + len(value) + 2
 	}
@@ -181,8 +194,8 @@ func (p *Producer) goesAlone(msg *primitive.Message, properties map[string]strin
 
 // enqueue gives the task to the lane that its first message belongs to.
 func (p *Producer) enqueue(ctx context.Context, t *task, msg *primitive.Message) error {
-	if err := p.room.take(ctx, len(t.messages), t.bytes); err != nil {
-		return &send.Failure{Err: fmt.Errorf("no room among the messages in flight: %w", err)}
+	if err := p.takeRoom(ctx, len(t.messages), t.bytes); err != nil {
+		return err
 	}
 	lane, err := p.laneOf(ctx, t.messages[0].Topic, msg)
 	if err == nil {
@@ -191,6 +204,13 @@ func (p *Producer) enqueue(ctx context.Context, t *task, msg *primitive.Message)
 	if err != nil {
 		p.release(t)
 		return &send.Failure{Err: err}
+	}
+	return nil
+}
+
+func (p *Producer) takeRoom(ctx context.Context, messages, bytes int) error {
+	if err := p.room.take(ctx, messages, bytes); err != nil {
+		return &send.Failure{Err: fmt.Errorf("no room among the messages in flight: %w", err)}
 	}
 	return nil
 }
@@ -218,6 +238,7 @@ func (p *Producer) laneOf(ctx context.Context, topic string, msg *primitive.Mess
 	}
 	queue, err := p.queueOf(route, topic, msg)
 	if err != nil {
+		p.routes.Stale()
 		return nil, err
 	}
 	return p.lanes.of(p, topic, queue), nil

@@ -24,7 +24,7 @@ type task struct {
 
 	prev, next *task // in the lane's list
 
-	result *primitive.SendResult // the caller's own, if err is nil
+	result *primitive.SendResult // the caller's own, of the newest attempt that has one
 	err    error
 	done   chan struct{} // closed when the outcome is there
 }
@@ -88,12 +88,11 @@ type batch struct {
 	alive  int
 
 	members []*task         // that were in the newest attempt
-	since   int64           // when the first attempt began, for send.Acked
-	sentTo  map[string]bool // brokers that an attempt went to
+	sentTo  map[string]bool // brokers that an attempt went to, before a split too
 }
 
-func newBatch(tasks []*task, bytes int, doubt bool) *batch {
-	b := &batch{tasks: tasks, bytes: bytes, doubt: doubt, alive: len(tasks)}
+func newBatch(tasks []*task, bytes int) *batch {
+	b := &batch{tasks: tasks, bytes: bytes, alive: len(tasks), sentTo: map[string]bool{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
 }
@@ -106,7 +105,7 @@ func (b *batch) messages() int {
 	return n
 }
 
-// failure is what a caller that leaves is told.
+// leaving is what a caller that leaves is told.
 func leaving(doubt bool, cause error) *send.Failure {
 	return &send.Failure{Attempts: 1, Doubt: doubt, Err: cause}
 }

@@ -45,8 +45,14 @@ func (p *Producer) check(msgs []*primitive.Message) error {
 }
 
 func (p *Producer) checkMessage(msg *primitive.Message) error {
-	if err := checkTopic(msg.Topic); err != nil {
+	if msg.Topic == "" {
+		return errTopicEmpty
+	}
+	if err := checkTopic(p.cluster.Topic(msg.Topic)); err != nil {
 		return err
+	}
+	if len(msg.Body) == 0 {
+		return errors.New("Body is empty: brokers take a message without one only in a batch: give it a byte")
 	}
 	if len(msg.Body) > p.config.maxMessageSize {
 		return fmt.Errorf("body of %d bytes, %d are allowed: make it smaller, or raise WithMaxMessageSize and the broker's maxMessageSize", len(msg.Body), p.config.maxMessageSize)
@@ -54,9 +60,11 @@ func (p *Producer) checkMessage(msg *primitive.Message) error {
 	return checkProperties(msg.GetProperties())
 }
 
+var errTopicEmpty = errors.New("Topic is empty: set it")
+
 func checkTopic(topic string) error {
 	if topic == "" {
-		return errors.New("Topic is empty: set it")
+		return errTopicEmpty
 	}
 	if len(topic) > maxTopicLength {
 		return fmt.Errorf("Topic has %d bytes: %d are allowed", len(topic), maxTopicLength)
@@ -84,8 +92,8 @@ func checkProperties(properties map[string]string) error {
 	if size > maxProperties {
 		return fmt.Errorf("properties of %d bytes, %d are allowed: brokers and copies need the rest of 32767", size, maxProperties)
 	}
-	if strings.EqualFold(properties[primitive.PropertyWaitStoreMsgOk], "false") {
-		return errors.New("property WAIT is false: the broker would answer before it stores: remove it")
+	if wait, ok := properties[primitive.PropertyWaitStoreMsgOk]; ok && !strings.EqualFold(wait, "true") {
+		return fmt.Errorf("property WAIT is %q: the broker would answer before it has flushed: remove it", wait)
 	}
 	if _, ok := properties[primitive.PropertyTransactionPrepared]; ok {
 		return errors.New("property TRAN_MSG is set: it would become a half message that nobody sees: forward a consumed message with producer.Forward")
@@ -102,7 +110,18 @@ func checkBatch(msgs []*primitive.Message) error {
 			return fmt.Errorf("producer: batch to %q: brokers refuse batches to retry topics: send one at a time", msg.Topic)
 		case send.IsTimed(msg.GetProperties()):
 			return fmt.Errorf("producer: batch to %q: a message in it is delayed, and the broker would deliver it at once: send it by itself", msg.Topic)
+		case msg.GetShardingKey() != msgs[0].GetShardingKey():
+			return fmt.Errorf("producer: batch to %q: sharding keys %q and %q have queues of their own, a batch has one: use SendBatch, or send them one by one", msg.Topic, msgs[0].GetShardingKey(), msg.GetShardingKey())
+		case !sameQueue(msg.Queue, msgs[0].Queue):
+			return fmt.Errorf("producer: batch to %q: two messages name different queues, a batch has one", msg.Topic)
 		}
 	}
 	return nil
+}
+
+func sameQueue(a, b *primitive.MessageQueue) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.BrokerName == b.BrokerName && a.QueueId == b.QueueId
 }

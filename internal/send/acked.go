@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Acked remembers how far into each broker's commit log SEND_OK has reached.
@@ -12,60 +13,65 @@ import (
 // A message that is found in a broker's index is stored, not durable. But the log is one
 // sequence, and a broker that waits for a flush or a replica waits for all that lies before:
 // once it has answered SEND_OK for a message at a higher offset, what lies lower is as
-// durable. Only answers that came after the attempt began count, so that an answer from
-// before the broker lost its log's tail, or before another master took over, does not vouch
-// for what was written since.
+// durable.
+//
+// That holds within one log. Another master that has taken over the broker's name has
+// another; its host tells them apart. And a log can lose its end, where it is not flushed
+// before SEND_OK: then what is written anew lies below answers from before. So an answer
+// vouches only for a copy whose attempt had begun when it came.
 type Acked struct {
-	mu      sync.Mutex
-	brokers map[string]watermark
-	count   int64
+	mu   sync.Mutex
+	logs map[log]watermark
 }
 
+// log is a broker's commit log on one host.
+type log struct{ broker, host string }
+
+// watermark is the newest SEND_OK, not the highest, for the end of a log can be lost.
 type watermark struct {
-	offset int64 // of the newest SEND_OK
-	number int64 // of that answer, counted over all brokers
+	offset int64
+	at     int64 // milliseconds since 1970, as a message's BornTimestamp
 }
 
-// Note records a SEND_OK: offsetMsgID is one id, or the ids of a batch with commas between.
+// Note records a SEND_OK that has just come: offsetMsgID is one id, or the ids of a batch
+// with commas between.
 func (a *Acked) Note(broker, offsetMsgID string) {
-	offset, ok := commitLogOffset(offsetMsgID)
+	host, offset, ok := splitOffsetMsgID(offsetMsgID)
 	if !ok {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.brokers == nil {
-		a.brokers = map[string]watermark{}
+	if a.logs == nil {
+		a.logs = map[log]watermark{}
 	}
-	a.count++
-	a.brokers[broker] = watermark{offset, a.count}
+	a.logs[log{broker, host}] = watermark{offset, time.Now().UnixMilli()}
 }
 
-// Now is the point in time to give to Covers.
-func (a *Acked) Now() int64 {
+// Covers reports whether the broker has answered SEND_OK for a message that lies behind the
+// copy in the same log, after the attempt that stored the copy had begun. For a copy that
+// another process sent, that is by the other's clock.
+func (a *Acked) Covers(copy Found) bool {
+	host, offset, ok := splitOffsetMsgID(copy.Message.OffsetMsgID())
+	if !ok {
+		return false
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.count
+	w, ok := a.logs[log{copy.Broker, host}]
+	return ok && w.offset > offset && w.at > copy.Message.BornTimestamp
 }
 
-// Covers reports whether broker, at some time after since, answered SEND_OK for a message
-// that lies behind offset.
-func (a *Acked) Covers(broker string, offset, since int64) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	w, ok := a.brokers[broker]
-	return ok && w.number > since && w.offset > offset
-}
-
-// commitLogOffset reads the last 16 hex digits of the last id.
-func commitLogOffset(offsetMsgID string) (int64, bool) {
+// splitOffsetMsgID takes the last id apart: address and port of the broker, and 16 hex digits
+// of commit-log offset.
+func splitOffsetMsgID(offsetMsgID string) (host string, offset int64, ok bool) {
 	id := offsetMsgID[strings.LastIndexByte(offsetMsgID, ',')+1:]
 	if len(id) < 16 {
-		return 0, false
+		return "", 0, false
 	}
 	var b [8]byte
 	if _, err := hex.Decode(b[:], []byte(id[len(id)-16:])); err != nil {
-		return 0, false
+		return "", 0, false
 	}
-	return int64(binary.BigEndian.Uint64(b[:])), true
+	return id[:len(id)-16], int64(binary.BigEndian.Uint64(b[:])), true
 }

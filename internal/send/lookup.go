@@ -8,7 +8,6 @@ import (
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 
-	"github.com/holdfast-mq/holdfast"
 	"github.com/holdfast-mq/holdfast/internal/remoting"
 )
 
@@ -91,7 +90,7 @@ func (l *Lookup) ask(ctx context.Context, broker, address string, wanted Wanted)
 	}
 
 	messages, err := l.Client.QueryByUniqueKey(ctx, address, wanted.Topic, wanted.ID, lookupMax)
-	if errors.Is(err, &holdfast.BrokerError{Code: remoting.NoPermission}) && l.Refused != nil {
+	if remoting.Denied(err) && l.Refused != nil {
 		l.refusedOnce.Do(func() { l.Refused(err) })
 	}
 	if err != nil {

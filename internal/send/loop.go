@@ -19,8 +19,6 @@ type Answer struct {
 	Result *primitive.SendResult // the broker's answer, if it took the message
 	Err    error                 // why there is none
 	Stuck  bool                  // the attempt was left running; Err says where
-
-	Bodyless bool // the request had no body
 }
 
 // Loop sends one message, or one batch that is stored whole or not at all.
@@ -83,9 +81,22 @@ func (f *Failure) Unwrap() []error {
 		causes = append(causes, f.Weak)
 	}
 	if f.Err != nil {
-		causes = append(causes, f.Err)
+		causes = append(causes, cause{f.Err})
 	}
 	return causes
+}
+
+// cause is an error that says nothing about the message. What ended a ctx may well be the
+// failure of another send.
+type cause struct{ error }
+
+func (c cause) Is(target error) bool {
+	return target != holdfast.ErrOutcomeUnknown && errors.Is(c.error, target)
+}
+
+func (c cause) As(target any) bool {
+	_, outcome := target.(**holdfast.NotDurableError)
+	return !outcome && errors.As(c.error, target)
 }
 
 // Run makes attempts until one is answered SEND_OK, or is found to have stored the message
@@ -160,9 +171,12 @@ func named(a Answer) error {
 // that was refused for what is wrong with all of it.
 func TooLarge(err error) bool {
 	refused := (*holdfast.BrokerError)(nil)
-	if !errors.As(err, &refused) {
-		return false
-	}
+	return errors.As(err, &refused) && tooLarge(refused)
+}
+
+// tooLarge knows the refusal of a message, and of a batch, which brokers answer with
+// SYSTEM_ERROR: they encode it before they append anything.
+func tooLarge(refused *holdfast.BrokerError) bool {
 	return refused.Code == remoting.MessageIllegal ||
 		refused.Code == remoting.SystemError && strings.Contains(refused.Remark, "message body size exceeded")
 }

@@ -49,8 +49,16 @@ var codes = map[int]verdict{
 	remoting.ServiceNotAvailable: {No, anyBroker},    // read-only, disk full, or going down
 	remoting.NoPermission:        {No, otherBroker},  // this broker or topic is closed for writes, or no right to it
 	remoting.TopicNotExist:       {No, otherBroker},  // the route is newer or older than this broker
+	remoting.GroupNotExist:       {No, stop},         // a retry topic of a group that nobody created
+	invalidParameter:             {No, otherBroker},  // the topic has no such queue there, or its name is illegal
 	remoting.FlowControl:         {No, anyBroker},    // turned away at the door: quota
 }
+
+// invalidParameter is INVALID_PARAMETER of brokers since 5.0.
+const invalidParameter = 29
+
+// ErrNoQueue is why an attempt ended for which there was no queue to send to.
+var ErrNoQueue = errors.New("no broker of the topic can be written to")
 
 // What the official client said instead of an answer.
 var failures = map[official.FailureKind]verdict{
@@ -77,9 +85,6 @@ func judge(a Answer) verdict {
 	if a.Stuck {
 		return cautious // still running: anything may come of it
 	}
-	if a.Bodyless && a.Err != nil && official.Classify(a.Err).Kind == official.Write {
-		return cautious // the write that failed was of no bytes: the frame may have been whole
-	}
 	if a.Err != nil {
 		return judgeError(a.Err)
 	}
@@ -94,8 +99,11 @@ func judge(a Answer) verdict {
 }
 
 func judgeError(err error) verdict {
+	if errors.Is(err, ErrNoQueue) {
+		return failures[official.NoRoute]
+	}
 	if refused := refusal(err); refused != nil {
-		return codeVerdict(refused.Code)
+		return refusalVerdict(refused)
 	}
 	if unanswered := (*remoting.TransportError)(nil); errors.As(err, &unanswered) {
 		if unanswered.Sent {
@@ -115,6 +123,18 @@ func refusal(err error) *holdfast.BrokerError {
 		return refused
 	}
 	return official.Classify(err).Broker
+}
+
+// refusalVerdict goes by the code, but for two answers that brokers give under the code of
+// anything unexpected although they come from before the store.
+func refusalVerdict(refused *holdfast.BrokerError) verdict {
+	switch {
+	case remoting.Denied(refused):
+		return codes[remoting.NoPermission]
+	case tooLarge(refused):
+		return codes[remoting.MessageIllegal]
+	}
+	return codeVerdict(refused.Code)
 }
 
 func codeVerdict(code int) verdict {

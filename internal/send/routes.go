@@ -26,7 +26,7 @@ const (
 type Route struct {
 	Queues []remoting.Queue // that can be written to now, sorted by broker and id
 
-	// Widest is the largest set of queues that was ever seen, sorted too. A sharding key
+	// Widest is Queues and what brokers had that are away now, sorted too: a sharding key
 	// keeps its queue while a broker is away.
 	Widest []remoting.Queue
 
@@ -45,6 +45,7 @@ type Routes struct {
 	mu      sync.RWMutex
 	topics  map[string]*Route
 	pending map[string]*fetching
+	closed  bool
 	nudge   chan struct{}
 
 	background sync.WaitGroup
@@ -57,8 +58,8 @@ type fetching struct {
 	err   error
 }
 
-// NewRoutes makes an empty cache. fixed are the full queue sets of topics for which the user
-// gave them; they only ever get wider.
+// NewRoutes makes an empty cache. fixed are queues, by topic, that Widest has whatever the
+// name servers say.
 func NewRoutes(client *remoting.Client, fixed map[string][]remoting.Queue) *Routes {
 	return &Routes{
 		client: client, fixed: fixed,
@@ -98,12 +99,14 @@ func (r *Routes) fetch(topic string) *fetching {
 	if f := r.pending[topic]; f != nil {
 		return f
 	}
-	f := &fetching{done: make(chan struct{})}
+	f := &fetching{done: make(chan struct{}), err: remoting.ErrClientClosed}
+	if r.closed {
+		close(f.done)
+		return f
+	}
 	r.pending[topic] = f
 	r.background.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), routeTimeout)
-		defer cancel()
-		f.route, f.err = r.ask(ctx, topic)
+		f.route, f.err = r.ask(context.Background(), topic)
 		r.mu.Lock()
 		delete(r.pending, topic)
 		r.mu.Unlock()
@@ -142,8 +145,14 @@ func (r *Routes) Run(ctx context.Context) {
 	}
 }
 
-// Wait returns when no question is under way; closing the client ends them.
-func (r *Routes) Wait() { r.background.Wait() }
+// Close returns when no question is under way, and lets none begin. Close the client first,
+// which ends them.
+func (r *Routes) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.background.Wait()
+}
 
 func (r *Routes) known() []string {
 	r.mu.RLock()
@@ -156,6 +165,8 @@ func (r *Routes) known() []string {
 }
 
 func (r *Routes) ask(ctx context.Context, topic string) (*Route, error) {
+	ctx, cancel := context.WithTimeout(ctx, routeTimeout)
+	defer cancel()
 	answer, err := r.client.Route(ctx, topic)
 	provisional := false
 	if errors.Is(err, &holdfast.BrokerError{Code: remoting.TopicNotExist}) {
@@ -185,9 +196,8 @@ func (r *Routes) keep(topic string, answer *remoting.Route, queues []remoting.Qu
 		return former
 	}
 
-	route := &Route{Queues: queues, Widest: union(queues, r.fixed[topic]), Masters: map[string]string{}, provisional: provisional, fetched: time.Now()}
+	route := &Route{Queues: queues, Widest: widest(queues, r.fixed[topic], former), Masters: map[string]string{}, provisional: provisional, fetched: time.Now()}
 	if former != nil {
-		route.Widest = union(route.Widest, former.Widest)
 		for broker, address := range former.Masters {
 			route.Masters[broker] = address
 		}
@@ -201,8 +211,17 @@ func (r *Routes) keep(topic string, answer *remoting.Route, queues []remoting.Qu
 	return route
 }
 
-func union(a, b []remoting.Queue) []remoting.Queue {
-	all := slices.Concat(a, b)
+// widest adds to the queues of now what absent brokers had. A broker that is there has what
+// it says, also if that is fewer than before: what it would refuse is no queue to keep.
+func widest(now, fixed []remoting.Queue, former *Route) []remoting.Queue {
+	all := slices.Concat(now, fixed)
+	if former != nil {
+		for _, q := range former.Widest {
+			if !slices.ContainsFunc(now, func(n remoting.Queue) bool { return n.Broker == q.Broker }) {
+				all = append(all, q)
+			}
+		}
+	}
 	slices.SortFunc(all, remoting.Queue.Compare)
 	return slices.Compact(all)
 }
