@@ -52,7 +52,7 @@ func (p *Producer) checkMessage(msg *primitive.Message) error {
 		return err
 	}
 	if len(msg.Body) == 0 {
-		return errors.New("Body is empty: brokers take a message without one only in a batch: give it a byte")
+		return errors.New("its Body is empty: brokers take a message without one only in a batch: give it a byte")
 	}
 	if len(msg.Body) > p.config.maxMessageSize {
 		return fmt.Errorf("body of %d bytes, %d are allowed: make it smaller, or raise WithMaxMessageSize and the broker's maxMessageSize", len(msg.Body), p.config.maxMessageSize)
@@ -60,20 +60,20 @@ func (p *Producer) checkMessage(msg *primitive.Message) error {
 	return checkProperties(msg.GetProperties())
 }
 
-var errTopicEmpty = errors.New("Topic is empty: set it")
+var errTopicEmpty = errors.New("its Topic is empty: set it")
 
 func checkTopic(topic string) error {
 	if topic == "" {
 		return errTopicEmpty
 	}
 	if len(topic) > maxTopicLength {
-		return fmt.Errorf("Topic has %d bytes: %d are allowed", len(topic), maxTopicLength)
+		return fmt.Errorf("its Topic has %d bytes: %d are allowed", len(topic), maxTopicLength)
 	}
 	for _, r := range topic {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("%|-_", r):
 		default:
-			return fmt.Errorf("Topic contains %q: use letters, digits, - and _", r)
+			return fmt.Errorf("its Topic contains %q: use letters, digits, - and _", r)
 		}
 	}
 	return nil
