@@ -97,8 +97,13 @@ func (n *node) Stop(ctx context.Context) error {
 func (n *node) Pause() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	_, err := n.client.ContainerPause(ctx, n.id(), client.ContainerPauseOptions{})
-	return n.failed("pause", err)
+	for {
+		_, err := n.client.ContainerPause(ctx, n.id(), client.ContainerPauseOptions{})
+		// The kernel may not have frozen every thread of a busy process in time.
+		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "unable to freeze") {
+			return n.failed("pause", err)
+		}
+	}
 }
 
 func (n *node) Resume() error {
