@@ -84,21 +84,6 @@ func TestInFlightIsBounded(t *testing.T) {
 	require.LessOrEqual(t, p.InFlight(), 10)
 }
 
-func TestRequestAndReply(t *testing.T) {
-	t.Parallel()
-	c := rmqtest.New(t)
-	p := start(t, c)
-
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := p.Request(ctx, time.Second, order("o-1"))
-	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown) // ctx or the official client's own clock was first
-	eventually(t, func() bool { return len(c.Messages(topic)) == 1 }, "the request is stored")
-
-	_, err = p.Request(soon(t), time.Second, with("TRAN_MSG", "true"))
-	require.ErrorContains(t, err, "TRAN_MSG")
-}
-
 // A route to an address that nobody answers at bounds nothing but its own broker.
 func TestDialThatHangsLeavesOtherBrokersAlone(t *testing.T) {
 	t.Parallel()

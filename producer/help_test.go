@@ -14,6 +14,7 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/rlog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-mq/holdfast/internal/remoting"
 	"github.com/holdfast-mq/holdfast/producer"
 	"github.com/holdfast-mq/holdfast/rmqtest"
 )
@@ -79,6 +80,25 @@ func mustSend(t testing.TB, p *producer.Producer, msg *primitive.Message) *primi
 	require.NoError(t, err)
 	require.Equal(t, primitive.SendOK, result.Status)
 	return result
+}
+
+// registered waits until a producer's first heartbeat has come to every broker, and returns
+// the producer's id. Tests that stop a broker wait for it: with that heartbeat the official
+// client forgets brokers that it finds absent, in a way that races with sends.
+func registered(t testing.TB, c *rmqtest.Cluster) (clientID string) {
+	t.Helper()
+	client := remoting.NewClient(c.Holdfast())
+	defer client.Close()
+	for _, b := range c.Brokers() {
+		eventually(t, func() bool {
+			connections, err := client.ProducerConnections(soon(t), b.Addr(), "shop")
+			if err == nil {
+				clientID = connections.Connections[0].ClientID
+			}
+			return err == nil
+		}, "%s knows the producer", b.Name())
+	}
+	return clientID
 }
 
 // keys are the business ids of what is stored, in order.

@@ -151,3 +151,30 @@ func TestForwardedTransactionalMessageArrives(t *testing.T) {
 	again := producer.Forward("transactions", consumed)
 	require.Empty(t, again.GetProperty("UNIQ_KEY"), "to its own topic it is a new message")
 }
+
+// Whatever is not "true" makes the broker answer before it has flushed.
+func TestWaitOtherThanTrueIsRefused(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c)
+	for _, value := range []string{"false", "FALSE", "no", "0", " true"} {
+		_, err := p.Send(soon(t), with("WAIT", value))
+		require.ErrorContains(t, err, "WAIT", "%q", value)
+	}
+	mustSend(t, p, with("WAIT", "True"))
+}
+
+// The broker measures the name that it sees.
+func TestTopicIsMeasuredWithItsNamespace(t *testing.T) {
+	t.Parallel()
+	cluster := rmqtest.New(t).Holdfast()
+	cluster.Namespace = "namespace"
+	p, err := producer.New(cluster, "shop", producer.WithLogger(quiet))
+	require.NoError(t, err)
+	require.NoError(t, p.Start())
+	t.Cleanup(func() { _ = p.Shutdown() })
+	_, err = p.Send(soon(t), primitive.NewMessage(strings.Repeat("t", 118), []byte("x")))
+	require.ErrorContains(t, err, "Topic has 128 bytes")
+	_, err = p.Send(soon(t), primitive.NewMessage(strings.Repeat("t", 117), []byte("x")))
+	require.NoError(t, err)
+}

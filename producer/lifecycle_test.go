@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -179,4 +180,87 @@ func TestNothingOfOursRunsAfterClose(t *testing.T) {
 		return true
 	}
 	eventually(t, ours, "goroutines are gone")
+}
+
+// Start may wait for a name server; nobody else waits for Start.
+func TestNothingWaitsForStart(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := create(t, c)
+	asked := make(chan struct{})
+	gate := make(chan struct{})
+	var once sync.Once
+	c.Intercept(rmqtest.ClusterInfo, func(*rmqtest.Request) rmqtest.Action {
+		once.Do(func() { close(asked) })
+		<-gate
+		return rmqtest.Pass()
+	})
+	started := make(chan error, 1)
+	go func() { started <- p.Start() }()
+	<-asked
+
+	others := make(chan error, 3)
+	go func() { _, err := p.Send(soon(t), order("o-1")); others <- err }()
+	go func() { others <- p.Healthy() }()
+	for range 2 {
+		select {
+		case err := <-others:
+			require.ErrorIs(t, err, producer.ErrNotStarted)
+		case <-time.After(3 * time.Second):
+			close(gate)
+			t.Fatal("waits for Start")
+		}
+	}
+	close(gate)
+	require.NoError(t, <-started)
+}
+
+// Close during Start is not held up by it, and Start does not start what is closed.
+func TestCloseDuringStart(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := create(t, c)
+	asked, gate := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	c.Intercept(rmqtest.ClusterInfo, func(*rmqtest.Request) rmqtest.Action {
+		once.Do(func() { close(asked) })
+		<-gate
+		return rmqtest.Pass()
+	})
+	started := make(chan error, 1)
+	go func() { started <- p.Start() }()
+	<-asked
+	closed := make(chan error, 1)
+	go func() { closed <- p.Close(soon(t)) }()
+	select {
+	case err := <-closed:
+		require.NoError(t, err)
+	case <-time.After(3 * time.Second):
+		t.Error("Close waits for Start")
+	}
+	close(gate)
+	require.Error(t, <-started)
+	require.ErrorIs(t, p.Healthy(), producer.ErrClosed)
+}
+
+func TestSecondCloseWaitsToo(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c)
+	release, requests := hold(c)
+	defer release()
+	sent := make(chan error, 1)
+	go func() { _, err := p.Send(soon(t), order("o-1")); sent <- err }()
+	eventually(t, func() bool { return requests.Load() == 1 }, "in flight")
+	first := make(chan error, 1)
+	go func() { first <- p.Close(soon(t)) }()
+	eventually(t, func() bool { return errors.Is(p.Healthy(), producer.ErrClosed) }, "closing")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, p.Close(ctx), context.DeadlineExceeded, "o-1 has not settled")
+	release()
+	require.NoError(t, p.Close(soon(t)))
+	require.NoError(t, <-first)
+	require.NoError(t, <-sent)
 }

@@ -2,9 +2,12 @@ package producer_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/apache/rocketmq-client-go/v2/primitive"
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-mq/holdfast"
@@ -143,4 +146,131 @@ func TestResolve(t *testing.T) {
 	c.Inject(rmqtest.Query, rmqtest.DropRequest(), 1)
 	_, _, err = p.Resolve(ctx, topic, msg.GetProperty("UNIQ_KEY"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// An explicit batch that was found has the ids of all its messages.
+func TestLostExplicitBatchIsFoundWhole(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, impatient)
+	c.Inject(rmqtest.Send, rmqtest.DropResponse(), 1)
+	type outcome struct {
+		result *primitive.SendResult
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() { r, err := p.SendSync(soon(t), orders(3)...); done <- outcome{r, err} }()
+	eventually(t, func() bool { return len(c.Messages(topic)) == 3 }, "stored")
+	mustSend(t, p, order("cover"))
+
+	got := <-done
+	require.NoError(t, got.err)
+	var ids, offsetIDs []string
+	for _, m := range c.Messages(topic) {
+		if m.Keys != "cover" {
+			ids, offsetIDs = append(ids, m.UniqueKey), append(offsetIDs, m.OffsetMsgID)
+		}
+	}
+	require.Len(t, ids, 3, "not sent again")
+	require.Equal(t, strings.Join(ids, ","), got.result.MsgID)
+	require.Equal(t, strings.Join(offsetIDs, ","), got.result.OffsetMsgID)
+}
+
+// What a look-up cannot tell is not made up: whoever left between two attempts lies between
+// the others in the first copy of their batch.
+func TestFoundBatchMakesUpNoOffsets(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	c.CreateTopic(topic, 1)
+	p := start(t, c, impatient, producer.WithLanes(1), producer.WithAttempts(3))
+	release, requests := hold(c)
+	first := make(chan struct{})
+	go func() { defer close(first); mustSend(t, p, order("first")) }()
+	eventually(t, func() bool { return requests.Load() == 1 }, "the lane is busy")
+
+	type outcome struct {
+		result *primitive.SendResult
+		err    error
+	}
+	outcomes := map[string]chan outcome{}
+	ctx, leave := context.WithCancel(t.Context())
+	msgs := orders(3)
+	for i, msg := range msgs {
+		done := make(chan outcome, 1)
+		outcomes[msg.GetKeys()] = done
+		ctx := map[bool]context.Context{true: ctx, false: soon(t)}[i == 1]
+		require.NoError(t, p.SendAsync(ctx, func(_ ctxT, r *primitive.SendResult, err error) { done <- outcome{r, err} }, msg))
+	}
+	lost := c.Intercept(rmqtest.Send, func(r *rmqtest.Request) rmqtest.Action {
+		if carries(r, "o-") {
+			return rmqtest.DropResponse()
+		}
+		return rmqtest.Pass()
+	})
+	last := msgs[2].GetProperty("UNIQ_KEY")
+	c.Intercept(rmqtest.Query, func(r *rmqtest.Request) rmqtest.Action {
+		if r.Ext["key"] == last {
+			return rmqtest.Answer(1, "scripted")
+		}
+		return rmqtest.Pass()
+	})
+	release()
+	<-first
+	eventually(t, func() bool { return lost.Hits() == 1 }, "all three are stored")
+	leave()
+	eventually(t, func() bool { return lost.Hits() == 2 }, "two are stored again")
+	mustSend(t, p, orderOf("any", "cover"))
+
+	require.ErrorIs(t, (<-outcomes["o-0001"]).err, holdfast.ErrOutcomeUnknown)
+	for _, key := range []string{"o-0000", "o-0002"} {
+		got := <-outcomes[key]
+		require.NoError(t, got.err)
+		if got.result.QueueOffset >= 0 {
+			require.Equal(t, key, c.Messages(topic)[got.result.QueueOffset].Keys)
+		}
+	}
+}
+
+// A broker that has lost the end of its log writes below where SEND_OK once reached. What was
+// answered before vouches for nothing that is written there now.
+func TestAnswersFromBeforeTheLogWasCutDoNotCover(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t, rmqtest.WithAsyncFlush(), rmqtest.WithInSyncReplicas(2))
+	broker := c.Broker("broker-a")
+	p := start(t, c, impatient, producer.WithAttempts(2))
+	lost := c.Inject(rmqtest.Send, rmqtest.DropRequest(), 1)
+	done := make(chan error, 1)
+	msg := order("o-1")
+	go func() { _, err := p.Send(soon(t), msg); done <- err }()
+	<-lost.Done()
+	for i := range 5 {
+		mustSend(t, p, order(fmt.Sprint("later-", i)))
+	}
+	broker.PowerFailure() // nothing was flushed
+	broker.LoseSlave()
+	broker.Start()
+
+	require.ErrorIs(t, <-done, holdfast.ErrOutcomeUnknown, "o-1 is on the master alone")
+	require.Equal(t, []string{"o-1"}, keys(c.Messages(topic)))
+	resolution, _, err := p.Resolve(soon(t), topic, msg.GetProperty("UNIQ_KEY"))
+	require.NoError(t, err)
+	require.Equal(t, producer.Found, resolution)
+}
+
+// A reply is answered before it is flushed, so its answer vouches for nothing.
+func TestAnswerToAReplyDoesNotCover(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, impatient, producer.WithAttempts(1))
+	mustSend(t, p, order("o-0"))
+	asker := registered(t, c)
+	c.Broker("broker-a").StallFlush()
+	done := make(chan error, 1)
+	go func() { _, err := p.Send(soon(t), order("o-1")); done <- err }()
+	eventually(t, func() bool { return len(c.Messages(topic)) == 2 }, "stored, not flushed")
+	reply := with("MSG_TYPE", "reply")
+	reply.WithProperty("REPLY_TO_CLIENT", asker)
+	mustSend(t, p, reply)
+
+	require.ErrorIs(t, <-done, holdfast.ErrOutcomeUnknown)
 }

@@ -3,6 +3,7 @@ package producer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -192,6 +193,7 @@ func TestBrokerGoneIsNotStored(t *testing.T) {
 	c := rmqtest.New(t)
 	p := start(t, c, producer.WithAttempts(3))
 	mustSend(t, p, order("o-0"))
+	registered(t, c)
 	c.Broker("broker-a").Stop()
 
 	_, err := p.Send(soon(t), order("o-1"))
@@ -235,4 +237,39 @@ func TestUnkeyedMessagesGoToAnotherBroker(t *testing.T) {
 		require.Equal(t, "broker-b", mustSend(t, p, order(id)).MessageQueue.BrokerName)
 	}
 	require.Len(t, c.Messages(topic), 5)
+}
+
+// What ended a ctx may be the error of another send, as with an errgroup. It says nothing
+// about this message.
+func TestCauseOfAnEndedContextIsNoOutcome(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c)
+	release, requests := hold(c)
+	defer release()
+	first := make(chan struct{})
+	go func() { defer close(first); mustSend(t, p, orderOf("customer", "o-1")) }()
+	eventually(t, func() bool { return requests.Load() == 1 }, "the lane is busy")
+
+	for _, cause := range []error{
+		fmt.Errorf("another: %w", holdfast.ErrOutcomeUnknown),
+		fmt.Errorf("another: %w", &holdfast.NotDurableError{Status: primitive.SendFlushDiskTimeout}),
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		waiting := make(chan error, 1)
+		go func() { _, err := p.Send(ctx, orderOf("customer", "o-2")); waiting <- err }()
+		eventually(t, func() bool { return p.InFlight() == 2 }, "o-2 waits behind o-1")
+		cancel(cause)
+		err := <-waiting
+		require.ErrorIs(t, err, cause)
+		require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+		var notDurable *holdfast.NotDurableError
+		require.False(t, errors.As(err, &notDurable))
+
+		_, err = p.Send(ctx, order("o-3"))
+		require.ErrorIs(t, err, cause)
+		require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	}
+	release()
+	<-first
 }

@@ -15,7 +15,7 @@ import (
 // Nil means that the reply is there. Otherwise nothing is known of the message, and the error
 // is ErrOutcomeUnknown, unless nothing was sent. msg is not changed but for its UNIQ_KEY.
 //
-// When ctx ends, Request returns. If ctx is cancelled before its deadline, the official client
+// When ttl is over the error is context.DeadlineExceeded. When ctx ends, Request returns. If ctx is cancelled before its deadline, the official client
 // goes on until ttl is over, which counts among the attempts of WithMaxStuck.
 //
 // RequestAsync is the official client's own, and outside of this package's promises; with a
@@ -69,7 +69,7 @@ func (p *Producer) ask(ctx context.Context, ttl time.Duration, msg *primitive.Me
 		reply *primitive.Message
 		err   error
 	}
-	done := make(chan answer, 1)
+	done, begun := make(chan answer, 1), time.Now()
 	go func() {
 		a := answer{err: errPanicked}
 		defer func() {
@@ -82,10 +82,14 @@ func (p *Producer) ask(ctx context.Context, ttl time.Duration, msg *primitive.Me
 	unknown := func(err error) error { return &send.Failure{Doubt: true, Err: err} }
 	select {
 	case a := <-done:
-		if a.err != nil {
+		switch {
+		case a.err == nil:
+			return a.reply, nil
+		case time.Since(begun) >= ttl:
+			return nil, unknown(fmt.Errorf("%w: %w", context.DeadlineExceeded, a.err))
+		default:
 			return nil, unknown(a.err)
 		}
-		return a.reply, nil
 	case <-ctx.Done():
 		p.leaveBehind(func() { <-done })
 		return nil, unknown(context.Cause(ctx))
