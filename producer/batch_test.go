@@ -1,6 +1,7 @@
 package producer_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,37 +122,41 @@ func TestWithoutBatchingEveryMessageHasItsRequest(t *testing.T) {
 	require.EqualValues(t, 50, requests.Load())
 }
 
-// What the broker would refuse or ignore in a batch goes alone.
+// What the broker would refuse or ignore in a batch goes alone, as many at once as callers of
+// the official client would send, and neither waits for batches nor holds them up.
 func TestWhatMustGoAloneDoes(t *testing.T) {
 	t.Parallel()
 	c := rmqtest.New(t, rmqtest.WithTimeScale(0.001))
 	p := start(t, c)
-	var batches atomic.Int64
-	release, requests := hold(c)
+	mustSend(t, p, order("the topic is there"))
+	release, _, _ := occupy(t, c, p)
+	var alone, batches atomic.Int64
 	c.Intercept(rmqtest.Send, func(r *rmqtest.Request) rmqtest.Action {
 		if r.Code == 320 {
 			batches.Add(1)
 		}
+		alone.Add(1)
 		return rmqtest.Pass()
 	})
 	var msgs []*primitive.Message
-	for i := range 4 {
+	for i := range 75 { // more than are in flight at once
 		large := primitive.NewMessage(topic, make([]byte, 8<<10)) // is compressed
 		timed := order("timed")
 		timed.WithProperty("TIMER_DELAY_SEC", "0")
 		msgs = append(msgs, order(fmt.Sprint("delayed-", i)).WithDelayTimeLevel(1), large, timed,
-			primitive.NewMessage("%RETRY%group", []byte("retry")))
+			primitive.NewMessage(topic, bytes.Repeat([]byte("x"), 4<<10)))
 	}
+	msgs = append(msgs, primitive.NewMessage("%RETRY%group", []byte("retry")))
 	calls := make(chan error, len(msgs))
 	for _, msg := range msgs {
 		require.NoError(t, p.SendAsync(soon(t), func(_ ctxT, _ *primitive.SendResult, err error) { calls <- err }, msg))
 	}
-	eventually(t, func() bool { return requests.Load() == 4 }, "two lanes of each topic are busy")
+	eventually(t, func() bool { return alone.Load() > 250 }, "most are under way, although both lanes are busy")
 	release()
 	for range msgs {
 		require.NoError(t, <-calls)
 	}
-	require.EqualValues(t, len(msgs), requests.Load())
+	require.EqualValues(t, len(msgs), alone.Load())
 	require.Zero(t, batches.Load())
 }
 
@@ -233,6 +238,35 @@ func TestOneRefusedMessageDoesNotTakeTheOthersAlong(t *testing.T) {
 	require.ErrorIs(t, err, &holdfast.BrokerError{Code: 13})
 	require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
 	require.Len(t, c.Messages(topic), cap(outcomes)-1)
+}
+
+// A broker that refused one message took nothing against the size of its batch.
+func TestOneRefusedMessageDoesNotEndBatching(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, producer.WithLanes(1))
+	c.Intercept(rmqtest.Send, func(r *rmqtest.Request) rmqtest.Action {
+		if carries(r, "bad") {
+			return rmqtest.Answer(13, "illegal")
+		}
+		return rmqtest.Pass()
+	})
+	for round, msgs := range [][]*primitive.Message{append(orders(63), order("bad")), orders(64)} {
+		release, requests := hold(c)
+		var wg sync.WaitGroup
+		for i, msg := range append([]*primitive.Message{order("first")}, msgs...) {
+			wg.Add(1)
+			require.NoError(t, p.SendAsync(soon(t), func(ctxT, *primitive.SendResult, error) { wg.Done() }, msg))
+			if i == 0 {
+				eventually(t, func() bool { return requests.Load() == 1 }, "the lane is busy")
+			}
+		}
+		release()
+		wg.Wait()
+		if round == 1 {
+			require.EqualValues(t, 2, requests.Load(), "64 messages in one request")
+		}
+	}
 }
 
 // An explicit batch is one request, stored whole or not at all, with an id for each message.

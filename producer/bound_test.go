@@ -36,6 +36,9 @@ func TestContextBoundsASendToABrokerThatDoesNotRead(t *testing.T) {
 	_, err := p.Send(soon(t), order("o-1"))
 	require.ErrorIs(t, err, producer.ErrStuck)
 	require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+
+	c.Broker("broker-a").Resume()
+	eventually(t, func() bool { return p.Healthy() == nil }, "the attempts come back")
 }
 
 func incompressible(n int) []byte {

@@ -13,16 +13,22 @@ type lanes struct {
 	byKey map[laneKey]*lane
 }
 
-// laneKey names a lane: a queue, or any queue of its topic.
+// aloneWidth is how many unkeyed messages of one topic are in flight at once that have a
+// request of their own: as many as callers of the official client would have.
+const aloneWidth = 256
+
+// laneKey names a lane: a queue, or any queue of its topic. Unkeyed messages that go alone have
+// a lane of their own, so that they neither wait for batches nor cut them short.
 type laneKey struct {
 	queue remoting.Queue
 	any   bool
+	alone bool
 }
 
-func (ls *lanes) of(p *Producer, topic string, queue *remoting.Queue) *lane {
-	key := laneKey{remoting.Queue{Topic: topic}, true}
+func (ls *lanes) of(p *Producer, topic string, queue *remoting.Queue, alone bool) *lane {
+	key := laneKey{queue: remoting.Queue{Topic: topic}, any: true, alone: alone}
 	if queue != nil {
-		key = laneKey{*queue, false}
+		key = laneKey{queue: *queue}
 	}
 	ls.mu.RLock()
 	l := ls.byKey[key]
@@ -36,13 +42,25 @@ func (ls *lanes) of(p *Producer, topic string, queue *remoting.Queue) *lane {
 	if l := ls.byKey[key]; l != nil {
 		return l
 	}
-	l = &lane{producer: p, topic: topic, width: p.config.lanes, limit: batchLimit{bytes: p.config.batchBytes, most: p.config.batchBytes}}
-	if queue != nil {
-		l.queue, l.width = &key.queue, 1
+	l = &lane{producer: p, topic: topic, width: key.width(p), limit: batchLimit{bytes: p.config.batchBytes, most: p.config.batchBytes}}
+	if !key.any {
+		l.queue = &key.queue
 	}
 	if ls.byKey == nil {
 		ls.byKey = map[laneKey]*lane{}
 	}
 	ls.byKey[key] = l
 	return l
+}
+
+// width is how many requests of the lane are in flight at once.
+func (k laneKey) width(p *Producer) int {
+	switch {
+	case !k.any:
+		return 1
+	case k.alone:
+		return max(aloneWidth, p.config.lanes)
+	default:
+		return p.config.lanes
+	}
 }

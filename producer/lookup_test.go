@@ -113,6 +113,25 @@ func TestAnotherMessageUnderTheSameIDIsNotFound(t *testing.T) {
 	require.ElementsMatch(t, []string{"o-1", "o-2", "o-3"}, keys(c.Messages(topic)))
 }
 
+// Nor does one that differs in its properties alone, as when a caller uses a message again.
+func TestMessageThatIsUsedAgainIsNotFoundInItsFormerSelf(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c, impatient)
+	msg := primitive.NewMessage(topic, []byte("{}")).WithKeys([]string{"o-1"})
+	mustSend(t, p, msg)
+	msg.WithKeys([]string{"o-2"}) // and still has the UNIQ_KEY
+	lost := c.Inject(rmqtest.Send, rmqtest.DropRequest(), 1)
+
+	done := make(chan error, 1)
+	go func() { _, err := p.Send(soon(t), msg); done <- err }()
+	<-lost.Done()
+	mustSend(t, p, order("o-3"))
+
+	require.NoError(t, <-done)
+	require.ElementsMatch(t, []string{"o-1", "o-2", "o-3"}, keys(c.Messages(topic)))
+}
+
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	c := rmqtest.New(t)

@@ -52,7 +52,7 @@ func (p *Producer) request(ctx context.Context, ttl time.Duration, msg *primitiv
 	defer p.room.give(1, bytes)
 
 	// The official client asks its selector for a queue, which wants it named.
-	lane, err := p.laneOf(ctx, own.Topic, msg)
+	lane, err := p.laneOf(ctx, own.Topic, msg, true)
 	if err != nil {
 		return nil, &send.Failure{Err: err}
 	}

@@ -197,7 +197,7 @@ func (p *Producer) enqueue(ctx context.Context, t *task, msg *primitive.Message)
 	if err := p.takeRoom(ctx, len(t.messages), t.bytes); err != nil {
 		return err
 	}
-	lane, err := p.laneOf(ctx, t.messages[0].Topic, msg)
+	lane, err := p.laneOf(ctx, t.messages[0].Topic, msg, t.alone)
 	if err == nil {
 		err = p.admit(t, lane)
 	}
@@ -228,7 +228,7 @@ func (p *Producer) admit(t *task, l *lane) error {
 
 func (p *Producer) release(t *task) { p.room.give(len(t.messages), t.bytes) }
 
-func (p *Producer) laneOf(ctx context.Context, topic string, msg *primitive.Message) (*lane, error) {
+func (p *Producer) laneOf(ctx context.Context, topic string, msg *primitive.Message, alone bool) (*lane, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -241,5 +241,5 @@ func (p *Producer) laneOf(ctx context.Context, topic string, msg *primitive.Mess
 		p.routes.Stale()
 		return nil, err
 	}
-	return p.lanes.of(p, topic, queue), nil
+	return p.lanes.of(p, topic, queue, alone), nil
 }

@@ -144,6 +144,21 @@ func TestStuckAttemptOfAKeyIsNotOvertaken(t *testing.T) {
 	require.Equal(t, []string{"o-1", "o-2"}, order)
 }
 
+// At the bound nobody's further attempts are stuck either.
+func TestStuckAttemptsAreBounded(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	gate := make(chan struct{})
+	var attempts atomic.Int64
+	p := startScripted(t, c, func([]*primitive.Message) { attempts.Add(1); <-gate }, WithMaxStuck(1), WithAttempts(5))
+	_, err := p.Send(within(t, time.Minute), primitive.NewMessage("orders", []byte("x")))
+	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, ErrStuck)
+	require.EqualValues(t, 1, attempts.Load())
+	close(gate)
+	eventually(t, func() bool { return p.Healthy() == nil }, "the attempt comes back")
+}
+
 // What an attempt before a split was given may still be in use.
 func TestPartsOfABatchSendClones(t *testing.T) {
 	t.Parallel()
