@@ -19,6 +19,7 @@ const stuckGrace = 500 * time.Millisecond
 
 var (
 	errWithdrawn = errors.New("every caller has gone")
+	errNoQueue   = errors.New("no broker of the topic can be written to")
 	errStuck     = errors.New("the attempt is stuck in the official client")
 	errPanicked  = errors.New("the official client panicked")
 )
@@ -27,13 +28,16 @@ var (
 func (l *lane) try(b *batch, avoid string) send.Answer {
 	b.members = l.begin(b)
 	if len(b.members) == 0 {
-		return send.Answer{Err: errWithdrawn}
+		return send.Answer{Err: errWithdrawn, Unsent: true}
 	}
 	p := l.producer
 	queue, ok := l.pick(avoid)
-	if !ok {
+	switch {
+	case !ok:
 		p.routes.Stale()
-		return l.ended(b, send.Answer{Err: send.ErrNoQueue})
+		return l.ended(b, send.Answer{Err: errNoQueue, Unsent: true})
+	case p.atStuckBound():
+		return l.ended(b, send.Answer{Err: ErrStuck, Unsent: true})
 	}
 	request := b.requestTo(queue)
 	b.sentTo[queue.Broker] = true

@@ -121,8 +121,9 @@ func (l *lane) take() *batch {
 	return b
 }
 
-// send makes the attempts of a batch and settles its tasks.
-func (l *lane) send(b *batch) {
+// send makes the attempts of a batch and settles its tasks. It reports whether one of them was
+// refused by itself.
+func (l *lane) send(b *batch) (illegal bool) {
 	defer b.cancel()
 	p := l.producer
 	p.telemetry.Batch(b.ctx, l.topic, b.messages())
@@ -133,24 +134,30 @@ func (l *lane) send(b *batch) {
 		Elsewhere: func(broker string) bool { return l.queue == nil && p.hasOther(l.topic, broker) },
 	}
 	_, err := loop.Run(b.ctx)
-	if err != nil && len(b.tasks) > 1 && send.TooLarge(err) {
-		l.split(b, errors.Is(err, holdfast.ErrOutcomeUnknown))
-		return
+	illegal = err != nil && send.TooLarge(err)
+	if illegal && len(b.tasks) > 1 {
+		return l.split(b, errors.Is(err, holdfast.ErrOutcomeUnknown))
 	}
 	l.settle(b, err)
+	return illegal
 }
 
-// split sends the halves of a batch that was refused for its size or for one message in it,
-// in order; later batches are no larger.
-func (l *lane) split(b *batch, doubt bool) {
+// split sends the halves of a batch that was refused, in order. Unless one message turns out to
+// be the reason it was the size, and later batches are smaller.
+func (l *lane) split(b *batch, doubt bool) (illegal bool) {
 	l.mu.Lock()
-	l.limit.refused(b.bytes)
 	middle := len(b.tasks) / 2
 	halves := [...]*batch{b.regroup(b.tasks[:middle], doubt), b.regroup(b.tasks[middle:], doubt)}
 	l.mu.Unlock()
 	for _, half := range halves {
-		l.send(half)
+		illegal = l.send(half) || illegal
 	}
+	if !illegal {
+		l.mu.Lock()
+		l.limit.refused(b.bytes)
+		l.mu.Unlock()
+	}
+	return illegal
 }
 
 func (b *batch) regroup(tasks []*task, doubt bool) *batch {

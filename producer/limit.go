@@ -5,8 +5,8 @@ package producer
 const growAfter = 64
 
 // batchLimit is how large a batch may get: what the option says, or less after a broker
-// refused one. The refusal does not tell a batch that is too large from one with a message
-// that is, so the limit finds its way back.
+// refused one for its size. The broker may be given a larger limit, so this one finds its way
+// back.
 type batchLimit struct {
 	bytes, most int
 	inARow      int

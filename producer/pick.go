@@ -30,7 +30,7 @@ func (p *Producer) queueOf(route *send.Route, topic string, msg *primitive.Messa
 		return nil, nil
 	}
 	if len(route.Widest) == 0 {
-		return nil, send.ErrNoQueue
+		return nil, errNoQueue
 	}
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(key))
@@ -44,7 +44,7 @@ func (p *Producer) selected(route *send.Route, msg *primitive.Message) (queue *r
 		}
 	}()
 	if len(route.Queues) == 0 {
-		return nil, send.ErrNoQueue
+		return nil, errNoQueue
 	}
 	queues := make([]*primitive.MessageQueue, len(route.Queues))
 	for i, q := range route.Queues {
@@ -52,7 +52,7 @@ func (p *Producer) selected(route *send.Route, msg *primitive.Message) (queue *r
 	}
 	chosen := p.config.selector.Select(msg, queues, "")
 	if chosen == nil {
-		return nil, send.ErrNoQueue
+		return nil, errNoQueue
 	}
 	return &remoting.Queue{Topic: route.Queues[0].Topic, Broker: chosen.BrokerName, ID: chosen.QueueId}, nil
 }

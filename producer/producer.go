@@ -268,11 +268,13 @@ func (p *Producer) ready() error {
 		return ErrNotStarted
 	case state == closed:
 		return ErrClosed
-	case p.stuck.Load() >= int64(p.config.maxStuck):
+	case p.atStuckBound():
 		return ErrStuck
 	}
 	return nil
 }
+
+func (p *Producer) atStuckBound() bool { return p.stuck.Load() >= int64(p.config.maxStuck) }
 
 func (p *Producer) now() state {
 	p.mu.RLock()

@@ -58,7 +58,7 @@ func (p *Producer) request(ctx context.Context, ttl time.Duration, msg *primitiv
 	}
 	queue, ok := lane.pick("")
 	if !ok {
-		return nil, &send.Failure{Err: send.ErrNoQueue}
+		return nil, &send.Failure{Err: errNoQueue}
 	}
 	own.Queue = &primitive.MessageQueue{Topic: own.Topic, BrokerName: queue.Broker, QueueId: queue.ID}
 	return p.ask(ctx, ttl, own)

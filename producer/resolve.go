@@ -148,7 +148,8 @@ func (l *lane) findTask(ctx context.Context, b *batch, t *task) *primitive.SendR
 func (l *lane) findMessage(ctx context.Context, b *batch, t *task, msg *primitive.Message) *primitive.SendResult {
 	p := l.producer
 	copies, _ := p.find(ctx, p.addresses(l.topic, b.sentTo), send.Wanted{
-		Topic: l.topic, ID: msg.GetProperty(primitive.PropertyUniqueClientMessageIdKeyIndex), Body: msg.Body,
+		Topic: l.topic, ID: msg.GetProperty(primitive.PropertyUniqueClientMessageIdKeyIndex),
+		Body: msg.Body, Properties: msg.GetProperties(),
 	})
 	for _, c := range copies {
 		if p.acked.Covers(c) {

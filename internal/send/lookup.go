@@ -29,13 +29,14 @@ type Lookup struct {
 	slots       map[string]chan struct{}
 }
 
-// Wanted is the message to look for: by id, and by body unless that is nil. The body is
-// compared because ids of other makers repeat: two messages under one id must not pass for
-// one.
+// Wanted is the message to look for: by id, and by body and properties unless the body is nil.
+// They are compared because ids repeat, by other makers and where callers use a message again:
+// two messages under one id must not pass for one.
 type Wanted struct {
-	Topic string // wire name
-	ID    string
-	Body  []byte
+	Topic      string // wire name
+	ID         string
+	Body       []byte
+	Properties map[string]string // as they were sent; brokers add to them
 }
 
 // Found is a copy in a broker's index.
@@ -108,6 +109,11 @@ func (l *Lookup) ask(ctx context.Context, broker, address string, wanted Wanted)
 func (w Wanted) matches(m *remoting.Message) bool {
 	if w.Body == nil {
 		return true
+	}
+	for name, value := range w.Properties {
+		if m.Properties[name] != value {
+			return false
+		}
 	}
 	payload, err := m.Payload()
 	return err == nil && bytes.Equal(payload, w.Body)

@@ -19,6 +19,7 @@ type Answer struct {
 	Result *primitive.SendResult // the broker's answer, if it took the message
 	Err    error                 // why there is none
 	Stuck  bool                  // the attempt was left running; Err says where
+	Unsent bool                  // nothing was sent at all; Err says why
 }
 
 // Loop sends one message, or one batch that is stored whole or not at all.

@@ -57,9 +57,6 @@ var codes = map[int]verdict{
 // invalidParameter is INVALID_PARAMETER of brokers since 5.0.
 const invalidParameter = 29
 
-// ErrNoQueue is why an attempt ended for which there was no queue to send to.
-var ErrNoQueue = errors.New("no broker of the topic can be written to")
-
 // What the official client said instead of an answer.
 var failures = map[official.FailureKind]verdict{
 	official.NotStarted: {No, stop},         // it sends nothing before Start
@@ -85,6 +82,9 @@ func judge(a Answer) verdict {
 	if a.Stuck {
 		return cautious // still running: anything may come of it
 	}
+	if a.Unsent {
+		return failures[official.NoRoute]
+	}
 	if a.Err != nil {
 		return judgeError(a.Err)
 	}
@@ -99,9 +99,6 @@ func judge(a Answer) verdict {
 }
 
 func judgeError(err error) verdict {
-	if errors.Is(err, ErrNoQueue) {
-		return failures[official.NoRoute]
-	}
 	if refused := refusal(err); refused != nil {
 		return refusalVerdict(refused)
 	}

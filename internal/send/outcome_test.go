@@ -56,7 +56,7 @@ func TestEveryEndOfAnAttemptHasItsMeaning(t *testing.T) {
 		"not started":                  {Answer{Err: mqerrors.ErrNotRunning}, No, stop},
 		"shut down":                    {Answer{Err: mqerrors.ErrService}, No, stop},
 		"refused by the client":        {Answer{Err: mqerrors.ErrTopicEmpty}, No, stop},
-		"no queue":                     {Answer{Err: ErrNoQueue}, No, anyBroker},
+		"nothing sent":                 {Answer{Err: errors.New("?"), Unsent: true}, No, anyBroker},
 		"no route":                     {Answer{Err: errors.New("the topic=orders route info not found")}, No, anyBroker},
 		"no master":                    {Answer{Err: errors.New("topic=orders route info not found")}, No, anyBroker},
 		"connection refused":           {Answer{Err: dial}, No, anyBroker},
