@@ -124,17 +124,12 @@ func (p *Producer) attempt(messages []*primitive.Message, inOrder bool) send.Ans
 		defer p.stuck.Add(-1)
 		return <-done
 	}
-	p.leaveBehind(func() { <-done })
-	return send.Answer{Err: errStuck, Stuck: true}
-}
-
-// leaveBehind counts a call into the official client as stuck until it comes back.
-func (p *Producer) leaveBehind(comesBack func()) {
 	p.stuck.Add(1)
-	go func() {
-		comesBack()
+	p.leftBehind.Go(func() {
+		<-done
 		p.stuck.Add(-1)
-	}()
+	})
+	return send.Answer{Err: errStuck, Stuck: true}
 }
 
 func (p *Producer) sendSync(messages []*primitive.Message) (answer send.Answer) {

@@ -111,7 +111,7 @@ func TestQueueOfAKeyIsTheOfficialHash(t *testing.T) {
 		key := fmt.Sprint("customer-", i)
 		hash := fnv.New32a()
 		_, _ = hash.Write([]byte(key))
-		at := int(hash.Sum32()) % 8
+		at := int(hash.Sum32() % 8)
 		queue := mustSend(t, p, orderOf(key, "o")).MessageQueue
 		require.Equal(t, []string{"broker-a", "broker-b"}[at/4], queue.BrokerName)
 		require.Equal(t, at%4, queue.QueueId)

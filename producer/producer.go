@@ -61,6 +61,7 @@ type Producer struct {
 	stuck       atomic.Int64
 	lanes       lanes
 	lanesAtWork sync.WaitGroup
+	leftBehind  sync.WaitGroup
 
 	abandoned context.Context // ends when Close stops waiting
 	abandon   context.CancelFunc
@@ -206,8 +207,9 @@ func (p *Producer) Shutdown() error {
 }
 
 // Close refuses new sends, waits for those in flight until ctx ends, and shuts the official
-// client down. Nil means that every send has settled. Otherwise the error says how many
-// messages were abandoned; their callers have been told what is known of each. A second call
+// client down. Nil means that every send has settled, attempts that were left behind included.
+// Otherwise the error says how many messages or attempts were abandoned; their callers have
+// been told what is known of each. A second call
 // returns what the first does, or ctx's cause if that ends before.
 func (p *Producer) Close(ctx context.Context) error {
 	p.mu.Lock()
@@ -228,10 +230,7 @@ func (p *Producer) Close(ctx context.Context) error {
 }
 
 func (p *Producer) close(ctx context.Context) error {
-	var err error
-	if cause := p.room.empty(ctx); cause != nil {
-		err = fmt.Errorf("producer: closed while %d messages were in flight: %w", p.InFlight(), cause)
-	}
+	err := p.drain(ctx)
 	p.abandon()
 	if p.stop != nil {
 		p.stop()
@@ -246,6 +245,24 @@ func (p *Producer) close(ctx context.Context) error {
 		p.lanesAtWork.Wait()
 	}
 	return err
+}
+
+// drain returns nil when nothing is in flight and nothing stuck any more.
+func (p *Producer) drain(ctx context.Context) error {
+	if cause := p.room.empty(ctx); cause != nil {
+		return fmt.Errorf("producer: closed while %d messages were in flight: %w", p.InFlight(), cause)
+	}
+	back := make(chan struct{})
+	go func() {
+		p.leftBehind.Wait()
+		close(back)
+	}()
+	select {
+	case <-back:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("producer: closed while %d attempts are stuck in the official client: %w", p.stuck.Load(), context.Cause(ctx))
+	}
 }
 
 // Healthy returns nil while the producer can be expected to send: it is started, every

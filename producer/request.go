@@ -2,12 +2,12 @@ package producer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 
+	"github.com/holdfast-mq/holdfast/internal/remoting"
 	"github.com/holdfast-mq/holdfast/internal/send"
 )
 
@@ -15,8 +15,12 @@ import (
 // Nil means that the reply is there. Otherwise nothing is known of the message, and the error
 // is ErrOutcomeUnknown, unless nothing was sent. msg is not changed but for its UNIQ_KEY.
 //
-// When ttl is over the error is context.DeadlineExceeded. When ctx ends, Request returns. If ctx is cancelled before its deadline, the official client
-// goes on until ttl is over, which counts among the attempts of WithMaxStuck.
+// When ttl is over the error is context.DeadlineExceeded. When ctx ends, Request returns. If
+// ctx is cancelled before its deadline, the official client goes on until ttl is over; until
+// then the message counts as in flight.
+//
+// A reply goes by Send, with the properties that official clients give it. Brokers answer it
+// when they have handed it over: nil does not mean that it is stored.
 //
 // RequestAsync is the official client's own, and outside of this package's promises; with a
 // Namespace it wants the topic's full name.
@@ -42,28 +46,34 @@ func (p *Producer) request(ctx context.Context, ttl time.Duration, msg *primitiv
 		ttl = min(ttl, time.Until(deadline))
 	}
 	if ttl <= 0 {
-		return nil, &send.Failure{Err: errors.New("no time to wait for a reply")}
+		return nil, &send.Failure{Err: fmt.Errorf("no time to wait for a reply: %w", context.DeadlineExceeded)}
 	}
 	own, _ := p.own(msg)
-	bytes := len(own.Body)
-	if err := p.takeRoom(ctx, 1, bytes); err != nil {
-		return nil, err
-	}
-	defer p.room.give(1, bytes)
-
-	// The official client asks its selector for a queue, which wants it named.
-	lane, err := p.laneOf(ctx, own.Topic, msg, true)
+	queue, err := p.queueOfRequest(ctx, own.Topic, msg)
 	if err != nil {
 		return nil, &send.Failure{Err: err}
 	}
-	queue, ok := lane.pick("")
-	if !ok {
-		return nil, &send.Failure{Err: errNoQueue}
-	}
 	own.Queue = &primitive.MessageQueue{Topic: own.Topic, BrokerName: queue.Broker, QueueId: queue.ID}
+	if err := p.takeRoom(ctx, 1, len(own.Body)); err != nil {
+		return nil, err
+	}
 	return p.ask(ctx, ttl, own)
 }
 
+// queueOfRequest is where a request goes: the official client asks its selector, which wants
+// the queue named.
+func (p *Producer) queueOfRequest(ctx context.Context, topic string, msg *primitive.Message) (remoting.Queue, error) {
+	lane, err := p.laneOf(ctx, topic, msg, true)
+	if err != nil {
+		return remoting.Queue{}, err
+	}
+	if queue, ok := lane.pick(""); ok {
+		return queue, nil
+	}
+	return remoting.Queue{}, errNoQueue
+}
+
+// ask has room, which is given back when the official client comes back, not before.
 func (p *Producer) ask(ctx context.Context, ttl time.Duration, msg *primitive.Message) (*primitive.Message, error) {
 	type answer struct {
 		reply *primitive.Message
@@ -74,6 +84,7 @@ func (p *Producer) ask(ctx context.Context, ttl time.Duration, msg *primitive.Me
 		a := answer{err: errPanicked}
 		defer func() {
 			_ = recover()
+			p.room.give(1, len(msg.Body))
 			done <- a
 		}()
 		// Not ctx: where that ends the official client races with itself.
@@ -91,10 +102,8 @@ func (p *Producer) ask(ctx context.Context, ttl time.Duration, msg *primitive.Me
 			return nil, unknown(a.err)
 		}
 	case <-ctx.Done():
-		p.leaveBehind(func() { <-done })
 		return nil, unknown(context.Cause(ctx))
 	case <-p.abandoned.Done():
-		p.leaveBehind(func() { <-done })
 		return nil, unknown(errAbandoned)
 	}
 }

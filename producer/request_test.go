@@ -45,7 +45,7 @@ func TestRequestsThatEndedAreNotStuck(t *testing.T) {
 	p := start(t, c, producer.WithMaxStuck(2))
 	mustSend(t, p, order("o-0"))
 	for range 4 {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		_, err := p.Request(ctx, time.Minute, order("o-1"))
 		cancel()
 		require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
@@ -61,7 +61,7 @@ func TestRequestHasAnIDAndACopyOfTheBody(t *testing.T) {
 	p := start(t, c)
 	body := []byte("order o-1")
 	msg := primitive.NewMessage(topic, body)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := p.Request(ctx, time.Minute, msg)
 	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
@@ -86,14 +86,30 @@ func TestContextBoundsARequest(t *testing.T) {
 	t.Parallel()
 	c := rmqtest.New(t)
 	p := start(t, c)
-
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := p.Request(ctx, time.Second, order("o-1"))
-	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
-	require.ErrorIs(t, err, context.DeadlineExceeded, "whether ctx or the official client's own clock was first")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { _, err := p.Request(ctx, 4*time.Second, order("o-1")); done <- err }()
 	eventually(t, func() bool { return len(c.Messages(topic)) == 1 }, "the request is stored")
+	cancel()
+	err := <-done
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	require.Equal(t, 1, p.InFlight(), "the official client has not come back")
 
 	_, err = p.Request(soon(t), time.Second, with("TRAN_MSG", "true"))
 	require.ErrorContains(t, err, "TRAN_MSG")
+}
+
+func TestRequestWithoutReplyEndsWithItsTime(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	p := start(t, c)
+	_, err := p.Request(soon(t), 100*time.Millisecond, order("o-1"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	eventually(t, func() bool { return len(c.Messages(topic)) == 1 }, "stored")
+
+	_, err = p.Request(soon(t), 0, order("o-2"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
 }

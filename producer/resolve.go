@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,13 +60,14 @@ func (p *Producer) Resolve(ctx context.Context, topic, id string) (Resolution, *
 	if err != nil {
 		return NotFound, nil, fmt.Errorf("producer: resolve: route of %q: %w", topic, err)
 	}
+	marks := p.acked.Marks()
 	copies, err := p.find(ctx, route.Masters, send.Wanted{Topic: wire, ID: id})
 	if err != nil {
 		err = fmt.Errorf("producer: resolve: %w", err)
 	}
 	resolution, found := NotFound, send.Found{}
 	for _, c := range copies {
-		if p.acked.Covers(c) {
+		if marks.Covers(c) {
 			return FoundDurable, c.Result(topic), err
 		}
 		resolution, found = Found, c
@@ -92,10 +94,10 @@ func (p *Producer) find(ctx context.Context, brokers map[string]string, wanted s
 	return copies, err
 }
 
-// find looks for a batch whose attempts are in doubt. One message decides for all, because a
-// batch is stored whole or not at all. What is found counts only under the cover of a later
-// SEND_OK. Each task gets its own result, without an offset id where that cannot be had, and
-// with the queue offset -1 where that cannot be told either.
+// find looks for a batch whose attempts are in doubt: the first message says whether it is
+// worth to look for the others, and then every one must be found, under the cover of a later
+// SEND_OK. A batch is stored whole or not at all, but one message does not speak for the
+// rest: its caller may have sent it before, in another batch that was stored.
 func (l *lane) find(ctx context.Context, b *batch) *primitive.SendResult {
 	if len(b.members) == 0 || len(b.sentTo) == 0 {
 		return nil
@@ -104,41 +106,38 @@ func (l *lane) find(ctx context.Context, b *batch) *primitive.SendResult {
 	if first == nil {
 		return nil
 	}
-	rest := b.members[1:]
-	found := make([]*primitive.SendResult, len(rest))
+	found := make([]*primitive.SendResult, len(b.members))
+	found[0] = first
 	var wg sync.WaitGroup
-	for i, t := range rest {
-		wg.Go(func() { found[i] = l.findTask(ctx, b, t) })
+	for i, t := range b.members[1:] {
+		wg.Go(func() { found[i+1] = l.findTask(ctx, b, t) })
 	}
 	wg.Wait()
-
-	b.members[0].result = first
-	position := int64(len(b.members[0].messages))
-	for i, t := range rest {
-		if t.result = found[i]; t.result == nil {
-			t.result = shareOf(t, first, "", position)
-			if len(b.members) < len(b.tasks) {
-				t.result.QueueOffset = -1 // one that has left since may lie in between
-			}
-		}
-		position += int64(len(t.messages))
+	if slices.Contains(found, nil) {
+		return nil
 	}
-	l.producer.telemetry.DuplicatesAvoided(ctx, l.topic, int(position))
+	messages := 0
+	for i, t := range b.members {
+		t.result = found[i]
+		messages += len(t.messages)
+	}
+	l.producer.telemetry.DuplicatesAvoided(ctx, l.topic, messages)
 	return first
 }
 
-// findTask looks for the messages of a task; nil if the first is not found.
+// findTask looks for the messages of a task; nil unless all are found.
 func (l *lane) findTask(ctx context.Context, b *batch, t *task) *primitive.SendResult {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	result := l.findMessage(ctx, b, t, t.messages[0])
-	if result == nil {
-		return nil
-	}
-	for _, msg := range t.messages[1:] {
-		result.OffsetMsgID += ","
-		if next := l.findMessage(ctx, b, t, msg); next != nil {
-			result.OffsetMsgID += next.OffsetMsgID
+	var result *primitive.SendResult
+	for _, msg := range t.messages {
+		switch found := l.findMessage(ctx, b, t, msg); {
+		case found == nil:
+			return nil
+		case result == nil:
+			result = found
+		default:
+			result.OffsetMsgID += "," + found.OffsetMsgID
 		}
 	}
 	result.MsgID = t.id()
@@ -147,12 +146,13 @@ func (l *lane) findTask(ctx context.Context, b *batch, t *task) *primitive.SendR
 
 func (l *lane) findMessage(ctx context.Context, b *batch, t *task, msg *primitive.Message) *primitive.SendResult {
 	p := l.producer
+	marks := p.acked.Marks()
 	copies, _ := p.find(ctx, p.addresses(l.topic, b.sentTo), send.Wanted{
 		Topic: l.topic, ID: msg.GetProperty(primitive.PropertyUniqueClientMessageIdKeyIndex),
 		Body: msg.Body, Properties: msg.GetProperties(),
 	})
 	for _, c := range copies {
-		if p.acked.Covers(c) {
+		if marks.Covers(c) {
 			return c.Result(t.topic)
 		}
 	}

@@ -159,6 +159,35 @@ func TestStuckAttemptsAreBounded(t *testing.T) {
 	eventually(t, func() bool { return p.Healthy() == nil }, "the attempt comes back")
 }
 
+// Close waits for what was left behind too: it may store its message yet.
+func TestCloseWaitsForStuckAttempts(t *testing.T) {
+	t.Parallel()
+	for name, patience := range map[string]time.Duration{"until they come back": time.Minute, "until its ctx ends": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := rmqtest.New(t)
+			gate := make(chan struct{})
+			open := sync.OnceFunc(func() { close(gate) })
+			defer open()
+			p := startScripted(t, c, func([]*primitive.Message) { <-gate }, WithAttempts(1))
+			_, err := p.Send(within(t, time.Minute), primitive.NewMessage("orders", []byte("x")))
+			require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+
+			closed := make(chan error, 1)
+			go func() { closed <- p.Close(within(t, patience)) }()
+			if patience < time.Minute {
+				require.ErrorContains(t, <-closed, "1 attempts are stuck")
+				return
+			}
+			eventually(t, func() bool { return p.Healthy() == ErrClosed }, "closing")
+			require.Empty(t, closed)
+			open()
+			require.NoError(t, <-closed)
+			require.Len(t, c.Messages("orders"), 1)
+		})
+	}
+}
+
 // What an attempt before a split was given may still be in use.
 func TestPartsOfABatchSendClones(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package send
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -18,11 +19,22 @@ import (
 // That holds within one log. Another master that has taken over the broker's name has
 // another; its host tells them apart. And a log can lose its end, where it is not flushed
 // before SEND_OK: then what is written anew lies below answers from before. So an answer
-// vouches only for a copy whose attempt had begun when it came.
+// vouches only for a copy whose attempt had begun when it came; and only if it had come before
+// the copy was looked for, because in between the log can lose what was found:
+//
+//	look-up            broker
+//	-------            ------
+//	finds X at 400
+//	                   power failure: the log ends at 300
+//	                   Y is written at 450, SEND_OK
+//	X lies before Y    but X is gone
 type Acked struct {
 	mu   sync.Mutex
-	logs map[log]watermark
+	logs Marks
 }
+
+// Marks are what Acked knew at one time.
+type Marks map[log]watermark
 
 // log is a broker's commit log on one host.
 type log struct{ broker, host string }
@@ -43,22 +55,27 @@ func (a *Acked) Note(broker, offsetMsgID string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.logs == nil {
-		a.logs = map[log]watermark{}
+		a.logs = Marks{}
 	}
 	a.logs[log{broker, host}] = watermark{offset, time.Now().UnixMilli()}
 }
 
-// Covers reports whether the broker has answered SEND_OK for a message that lies behind the
+// Marks returns what is known now: take them before a look-up.
+func (a *Acked) Marks() Marks {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.logs)
+}
+
+// Covers reports whether the broker had answered SEND_OK for a message that lies behind the
 // copy in the same log, after the attempt that stored the copy had begun. For a copy that
 // another process sent, that is by the other's clock.
-func (a *Acked) Covers(copy Found) bool {
+func (m Marks) Covers(copy Found) bool {
 	host, offset, ok := splitOffsetMsgID(copy.Message.OffsetMsgID())
 	if !ok {
 		return false
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	w, ok := a.logs[log{copy.Broker, host}]
+	w, ok := m[log{copy.Broker, host}]
 	return ok && w.offset > offset && w.at > copy.Message.BornTimestamp
 }
 
