@@ -223,12 +223,16 @@ func (n *Node) createTopic(ctx context.Context, topic string, queues int) error 
 // until its route through the name server has them all. A name on the wire is meant: no
 // namespace is added. On error, ctx's end included, the topic may be on some of the masters.
 func (c *Cluster) CreateTopic(ctx context.Context, topic string, queues int) error {
-	for _, m := range c.masters() {
-		if err := m.createTopic(ctx, topic, queues); err != nil {
-			return fmt.Errorf("cluster: create topic %q on %s: %w", topic, m.Name(), err)
-		}
-	}
+	var next time.Time
 	for {
+		// Again from time to time: a broker that is told of several topics at once may register
+		// two changes under one version, of which the name server takes the first.
+		if now := time.Now(); now.After(next) {
+			if err := c.putTopic(ctx, topic, queues); err != nil {
+				return err
+			}
+			next = now.Add(putInterval)
+		}
 		err := c.hasRoute(ctx, topic, queues)
 		if err == nil {
 			return nil
@@ -237,6 +241,17 @@ func (c *Cluster) CreateTopic(ctx context.Context, topic string, queues int) err
 			return fmt.Errorf("cluster: create topic %q: %w; last seen: %w", topic, ended, err)
 		}
 	}
+}
+
+const putInterval = 2 * time.Second
+
+func (c *Cluster) putTopic(ctx context.Context, topic string, queues int) error {
+	for _, m := range c.masters() {
+		if err := m.createTopic(ctx, topic, queues); err != nil {
+			return fmt.Errorf("cluster: create topic %q on %s: %w", topic, m.Name(), err)
+		}
+	}
+	return nil
 }
 
 func (c *Cluster) hasRoute(ctx context.Context, topic string, queues int) error {

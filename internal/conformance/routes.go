@@ -33,8 +33,7 @@ func routeOfATopic(t *testing.T, on *World) {
 
 func routeFollowsTheTopic(t *testing.T, on *World) {
 	on.createTopic(on.topic, 5)
-	on.putTopic(on.topic, 5, remoting.PermRead)
-	on.eventually(func() bool { return on.route(on.topic).Queues[0].Perm == remoting.PermRead }, "read-only route")
+	on.putUntil(on.topic, 5, remoting.PermRead, func() bool { return on.route(on.topic).Queues[0].Perm == remoting.PermRead })
 	require.Empty(t, on.route(on.topic).WriteQueues(on.topic))
 	require.Len(t, on.route(on.topic).ReadQueues(on.topic), 5)
 }
