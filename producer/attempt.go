@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 
@@ -12,10 +11,6 @@ import (
 	"github.com/holdfast-mq/holdfast/internal/send"
 	"github.com/holdfast-mq/holdfast/internal/telemetry"
 )
-
-// stuckGrace is how much longer than its timeout an attempt may take before it counts as
-// stuck in the official client.
-const stuckGrace = 500 * time.Millisecond
 
 var (
 	errWithdrawn = errors.New("every caller has gone")
@@ -25,12 +20,13 @@ var (
 )
 
 // try makes one attempt with the tasks that still wait, and notes what came of it.
-func (l *lane) try(b *batch, avoid string) send.Answer {
+func (w *worker) try(avoid string) send.Answer {
+	l, b := w.lane, w.batch
+	p := l.producer
 	b.members = l.begin(b)
 	if len(b.members) == 0 {
 		return send.Answer{Err: errWithdrawn, Unsent: true}
 	}
-	p := l.producer
 	queue, ok := l.pick(avoid)
 	switch {
 	case !ok:
@@ -40,18 +36,33 @@ func (l *lane) try(b *batch, avoid string) send.Answer {
 		return l.ended(b, send.Answer{Err: ErrStuck, Unsent: true})
 	}
 	request := b.requestTo(queue)
-	b.sentTo[queue.Broker] = true
+	b.sendsTo(queue.Broker)
+	w.asked = queue.Broker
 
-	answer := p.attempt(request, l.queue != nil)
-	answer.Broker = queue.Broker
+	answer := w.watched(request)
+	if answer.Err == send.ErrLeftBehind {
+		return answer
+	}
+	return w.answered(answer)
+}
+
+// answered notes how the newest attempt ended.
+func (w *worker) answered(answer send.Answer) send.Answer {
+	l, b := w.lane, w.batch
+	p := l.producer
+	answer.Broker = w.asked
 	p.note(l.topic, answer)
-	if answer.Stored() == send.Durably && !isReply(request[0]) {
-		p.acked.Note(queue.Broker, answer.Result.OffsetMsgID)
+	if answer.Stored() == send.Durably && !isReply(b.members[0].messages[0]) {
+		p.acked.Note(answer.Broker, answer.Result.OffsetMsgID)
 	}
 	if answer.Result != nil {
 		b.shareOut(answer.Result)
 	}
 	return l.ended(b, answer)
+}
+
+func (w *worker) elsewhere(broker string) bool {
+	return w.lane.queue == nil && w.lane.producer.hasOther(w.lane.topic, broker)
 }
 
 // isReply tells a reply to a request, which the broker answers when it has handed it over, not
@@ -64,7 +75,13 @@ func isReply(msg *primitive.Message) bool {
 func (l *lane) begin(b *batch) []*task {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	members := make([]*task, 0, len(b.tasks))
+	if b.alive == len(b.tasks) { // nobody has left, the usual case
+		for _, t := range b.tasks {
+			t.stage = trying
+		}
+		return b.tasks
+	}
+	members := make([]*task, 0, b.alive)
 	for _, t := range b.tasks {
 		if t.stage == waiting {
 			t.stage = trying
@@ -88,48 +105,20 @@ func (l *lane) ended(b *batch, answer send.Answer) send.Answer {
 	return answer
 }
 
-// requestTo is the messages of an attempt. The official client writes to what it is given
-// and an attempt that is stuck still reads it, so later attempts get clones.
+// requestTo is the messages of an attempt: several encoded as one. The official client writes
+// to what it is given and an attempt that is stuck still reads it, so later attempts get a
+// clone.
 func (b *batch) requestTo(queue remoting.Queue) []*primitive.Message {
 	to := &primitive.MessageQueue{Topic: queue.Topic, BrokerName: queue.Broker, QueueId: queue.ID}
-	messages := make([]*primitive.Message, 0, b.messages())
-	for _, t := range b.members {
-		for _, msg := range t.messages {
-			if len(b.sentTo) > 0 {
-				msg = send.Clone(msg)
-			}
-			msg.Queue = to
-			messages = append(messages, msg)
-		}
+	msg := b.members[0].messages[0]
+	switch {
+	case len(b.members) > 1 || len(b.members[0].messages) > 1:
+		msg = b.encode(to)
+	case len(b.sentTo) > 0:
+		msg = send.Clone(msg)
 	}
-	return messages
-}
-
-// attempt sends one request through the official client. When that does not come back in
-// time the attempt is left behind, or, where order matters, waited for all the same; either
-// way it counts as stuck until it does.
-func (p *Producer) attempt(messages []*primitive.Message, inOrder bool) send.Answer {
-	done := make(chan send.Answer, 1)
-	patience := time.NewTimer(p.config.attemptTimeout + stuckGrace)
-	defer patience.Stop()
-	go func() { done <- p.sendSync(messages) }()
-	select {
-	case answer := <-done:
-		return answer
-	case <-patience.C:
-	}
-
-	if inOrder {
-		p.stuck.Add(1)
-		defer p.stuck.Add(-1)
-		return <-done
-	}
-	p.stuck.Add(1)
-	p.leftBehind.Go(func() {
-		<-done
-		p.stuck.Add(-1)
-	})
-	return send.Answer{Err: errStuck, Stuck: true}
+	msg.Queue = to
+	return []*primitive.Message{msg}
 }
 
 func (p *Producer) sendSync(messages []*primitive.Message) (answer send.Answer) {
@@ -140,8 +129,12 @@ func (p *Producer) sendSync(messages []*primitive.Message) (answer send.Answer) 
 	}()
 	// Not the caller's ctx: what was sent is waited for, so that the lane knows what became
 	// of it. The caller does not wait for this.
-	ctx, cancel := context.WithTimeout(context.Background(), p.config.attemptTimeout)
-	defer cancel()
+	ctx := context.Background()
+	if p.config.attemptTimeout < maxAttemptTimeout { // which is the official client's own
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.config.attemptTimeout)
+		defer cancel()
+	}
 	result, err := p.officialProducer.SendSync(ctx, messages...)
 	if err != nil {
 		return send.Answer{Err: err}

@@ -1,15 +1,8 @@
 package producer
 
 import (
-	"context"
-	"errors"
-	"maps"
-	"runtime"
 	"sync"
 
-	"github.com/apache/rocketmq-client-go/v2/primitive"
-
-	"github.com/holdfast-mq/holdfast"
 	"github.com/holdfast-mq/holdfast/internal/remoting"
 	"github.com/holdfast-mq/holdfast/internal/send"
 )
@@ -29,7 +22,9 @@ type lane struct {
 
 	mu         sync.Mutex
 	first, end *task // waiting, oldest first
-	running    int
+	atWork     int
+	spare      []*worker // that have ended, for later
+	underWay   map[*batch]bool
 	limit      batchLimit
 }
 
@@ -44,10 +39,19 @@ func (l *lane) add(t *task) {
 		l.end.next, t.prev = t, l.end
 	}
 	l.end = t
-	if l.running < l.width {
-		l.running++
-		l.producer.lanesAtWork.Go(l.work)
+	if l.atWork < l.width {
+		l.atWork++
+		l.producer.lanesAtWork.Go(l.worker().work)
 	}
+}
+
+func (l *lane) worker() *worker {
+	if n := len(l.spare); n > 0 {
+		w := l.spare[n-1]
+		l.spare = l.spare[:n-1]
+		return w
+	}
+	return newWorker(l)
 }
 
 func (l *lane) remove(t *task) {
@@ -84,24 +88,32 @@ func (l *lane) withdraw(t *task, cause error) (*send.Failure, bool) {
 	return leaving(t.doubt, cause), true
 }
 
-func (l *lane) work() {
-	for {
-		b := l.take()
-		if b == nil {
-			return
+// abandon withdraws every task and tells its caller.
+func (l *lane) abandon() {
+	var open []*task
+	l.mu.Lock()
+	for t := l.first; t != nil; t = t.next {
+		open = append(open, t)
+	}
+	for b := range l.underWay {
+		open = append(open, b.tasks...)
+	}
+	l.mu.Unlock()
+	for _, t := range open {
+		if failure, ok := l.withdraw(t, errAbandoned); ok {
+			t.finish(failure)
 		}
-		l.send(b)
-		runtime.Gosched() // whoever was just answered may have the next message
 	}
 }
 
 // take makes a batch of what waits: the oldest task, and those behind it while they may
 // share a request and there is room. Nil means that nothing waits; the worker then ends.
-func (l *lane) take() *batch {
+func (l *lane) take(w *worker) *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.first == nil {
-		l.running--
+		l.atWork--
+		l.spare = append(l.spare, w)
 		return nil
 	}
 	var tasks []*task
@@ -118,86 +130,56 @@ func (l *lane) take() *batch {
 	for _, t := range tasks {
 		t.batch = b
 	}
+	l.underWay[b] = true
 	return b
 }
 
-// send makes the attempts of a batch and settles its tasks. It reports whether one of them was
-// refused by itself.
-func (l *lane) send(b *batch) (illegal bool) {
-	defer b.cancel()
-	p := l.producer
-	p.telemetry.Batch(b.ctx, l.topic, b.messages())
-	loop := send.Loop{
-		Attempts: p.config.attempts, Backoff: p.config.backoff, Resend: p.config.resend, Doubt: b.doubt,
-		Try:       func(avoid string) send.Answer { return l.try(b, avoid) },
-		Find:      func(ctx context.Context) *primitive.SendResult { return l.find(ctx, b) },
-		Elsewhere: func(broker string) bool { return l.queue == nil && p.hasOther(l.topic, broker) },
-	}
-	_, err := loop.Run(b.ctx)
-	illegal = err != nil && send.TooLarge(err)
-	if illegal && len(b.tasks) > 1 {
-		return l.split(b, errors.Is(err, holdfast.ErrOutcomeUnknown))
-	}
-	l.settle(b, err)
-	return illegal
-}
-
-// split sends the halves of a batch that was refused, in order. Unless one message turns out to
-// be the reason it was the size, and later batches are smaller.
-func (l *lane) split(b *batch, doubt bool) (illegal bool) {
+// halve makes two batches of one that was refused.
+func (l *lane) halve(b *batch, doubt bool) []*batch {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	middle := len(b.tasks) / 2
-	halves := [...]*batch{b.regroup(b.tasks[:middle], doubt), b.regroup(b.tasks[middle:], doubt)}
-	l.mu.Unlock()
-	for _, half := range halves {
-		illegal = l.send(half) || illegal
-	}
-	if !illegal {
-		l.mu.Lock()
-		l.limit.refused(b.bytes)
-		l.mu.Unlock()
-	}
-	return illegal
-}
-
-func (b *batch) regroup(tasks []*task, doubt bool) *batch {
-	part := newBatch(tasks, 0)
-	part.doubt = doubt
-	maps.Copy(part.sentTo, b.sentTo)
-	for _, t := range tasks {
-		t.batch = part
-		part.bytes += t.bytes
-		if t.stage == left {
-			part.alive--
-		}
-	}
-	if part.alive == 0 {
-		part.cancel()
-	}
-	return part
+	both := &split{of: b.half, bytes: b.bytes, open: 2}
+	halves := []*batch{b.regroup(b.tasks[:middle], doubt, both), b.regroup(b.tasks[middle:], doubt, both)}
+	delete(l.underWay, b)
+	l.underWay[halves[0]], l.underWay[halves[1]] = true, true
+	return halves
 }
 
 // settle tells every task that still waits its own result, or the error, and gives their
 // room back.
 func (l *lane) settle(b *batch, err error) {
 	l.mu.Lock()
+	delete(l.underWay, b)
 	if err == nil {
 		l.limit.accepted(b.bytes)
 	}
-	var open []*task
+	open := b.tasks
+	if b.alive < len(open) {
+		open = nil
+	}
+	messages, bytes := 0, 0
 	for _, t := range b.tasks {
+		messages += len(t.messages)
+		bytes += t.bytes
 		if t.stage != left {
 			t.stage = settled
-			open = append(open, t)
+			if b.alive < len(b.tasks) {
+				open = append(open, t)
+			}
 		}
 	}
 	l.mu.Unlock()
 
-	for _, t := range b.tasks {
-		l.producer.release(t)
-	}
+	l.producer.room.give(messages, bytes)
 	for _, t := range open {
-		t.err = ownError(err, t.result)
-		t.finish()
+		t.finish(ownError(err, t.result))
 	}
+}
+
+// refused makes later batches smaller.
+func (l *lane) refused(bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limit.refused(bytes)
 }

@@ -42,15 +42,28 @@ func (ls *lanes) of(p *Producer, topic string, queue *remoting.Queue, alone bool
 	if l := ls.byKey[key]; l != nil {
 		return l
 	}
-	l = &lane{producer: p, topic: topic, width: key.width(p), limit: batchLimit{bytes: p.config.batchBytes, most: p.config.batchBytes}}
+	l = &lane{
+		producer: p, topic: topic, width: key.width(p), underWay: map[*batch]bool{},
+		limit: batchLimit{bytes: p.config.batchBytes, most: p.config.batchBytes},
+	}
 	if !key.any {
-		l.queue = &key.queue
+		own := key.queue // not key's, which then is on the heap for every look-up
+		l.queue = &own
 	}
 	if ls.byKey == nil {
 		ls.byKey = map[laneKey]*lane{}
 	}
 	ls.byKey[key] = l
 	return l
+}
+
+// abandon tells every caller that waits.
+func (ls *lanes) abandon() {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	for _, l := range ls.byKey {
+		l.abandon()
+	}
 }
 
 // width is how many requests of the lane are in flight at once.

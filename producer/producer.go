@@ -232,6 +232,7 @@ func (p *Producer) Close(ctx context.Context) error {
 func (p *Producer) close(ctx context.Context) error {
 	err := p.drain(ctx)
 	p.abandon()
+	p.lanes.abandon()
 	if p.stop != nil {
 		p.stop()
 	}

@@ -28,7 +28,9 @@ func (p *Producer) Request(ctx context.Context, ttl time.Duration, msg *primitiv
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	if err := p.check([]*primitive.Message{msg}); err != nil {
+	msgs, snapshots := []*primitive.Message{msg}, make([]map[string]string, 1)
+	snapshot(snapshots, msgs)
+	if err := p.check(msgs, snapshots); err != nil {
 		return nil, err
 	}
 	reply, err := p.request(ctx, ttl, msg)
@@ -48,7 +50,8 @@ func (p *Producer) request(ctx context.Context, ttl time.Duration, msg *primitiv
 	if ttl <= 0 {
 		return nil, &send.Failure{Err: fmt.Errorf("no time to wait for a reply: %w", context.DeadlineExceeded)}
 	}
-	own, _ := p.own(msg)
+	own := &primitive.Message{}
+	p.own(msg, own, msg.GetProperties())
 	queue, err := p.queueOfRequest(ctx, own.Topic, msg)
 	if err != nil {
 		return nil, &send.Failure{Err: err}

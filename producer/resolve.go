@@ -94,11 +94,12 @@ func (p *Producer) find(ctx context.Context, brokers map[string]string, wanted s
 	return copies, err
 }
 
-// find looks for a batch whose attempts are in doubt: the first message says whether it is
+// find looks for the batch whose attempts are in doubt: the first message says whether it is
 // worth to look for the others, and then every one must be found, under the cover of a later
 // SEND_OK. A batch is stored whole or not at all, but one message does not speak for the
 // rest: its caller may have sent it before, in another batch that was stored.
-func (l *lane) find(ctx context.Context, b *batch) *primitive.SendResult {
+func (w *worker) find(ctx context.Context) *primitive.SendResult {
+	l, b := w.lane, w.batch
 	if len(b.members) == 0 || len(b.sentTo) == 0 {
 		return nil
 	}
@@ -160,12 +161,12 @@ func (l *lane) findMessage(ctx context.Context, b *batch, t *task, msg *primitiv
 }
 
 // addresses are those of the named brokers.
-func (p *Producer) addresses(topic string, brokers map[string]bool) map[string]string {
+func (p *Producer) addresses(topic string, brokers []string) map[string]string {
 	route := p.routes.Cached(topic)
 	if route == nil {
 		return nil
 	}
 	addresses := maps.Clone(route.Masters)
-	maps.DeleteFunc(addresses, func(broker, _ string) bool { return !brokers[broker] })
+	maps.DeleteFunc(addresses, func(broker, _ string) bool { return !slices.Contains(brokers, broker) })
 	return addresses
 }

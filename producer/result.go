@@ -24,6 +24,9 @@ func (b *batch) shareOut(answer *primitive.SendResult) {
 // ownError is the error of a batch as one of its tasks gets it: what was stored but is not
 // durable comes with the task's own result.
 func ownError(err error, result *primitive.SendResult) error {
+	if err == nil {
+		return nil
+	}
 	failure := (*send.Failure)(nil)
 	if !errors.As(err, &failure) || failure.Weak == nil {
 		return err
@@ -37,16 +40,19 @@ func ownError(err error, result *primitive.SendResult) error {
 }
 
 func shareOf(t *task, answer *primitive.SendResult, offsetID string, position int64) *primitive.SendResult {
-	share := *answer
-	share.MsgID = t.id()
-	share.OffsetMsgID = offsetID
-	share.QueueOffset += position
+	share := &struct {
+		result primitive.SendResult
+		queue  primitive.MessageQueue
+	}{result: *answer}
+	share.result.MsgID = t.id()
+	share.result.OffsetMsgID = offsetID
+	share.result.QueueOffset += position
 	if answer.MessageQueue != nil {
-		queue := *answer.MessageQueue
-		queue.Topic = t.topic
-		share.MessageQueue = &queue
+		share.queue = *answer.MessageQueue
+		share.queue.Topic = t.topic
+		share.result.MessageQueue = &share.queue
 	}
-	return &share
+	return &share.result
 }
 
 // cutIDs takes n ids off a list with commas between.

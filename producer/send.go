@@ -117,7 +117,13 @@ func (p *Producer) begin(ctx context.Context, msgs []*primitive.Message) (c call
 	if err := p.ready(); err != nil {
 		return c, err
 	}
-	if err := p.check(msgs); err != nil {
+	var one [1]map[string]string
+	snapshots := one[:]
+	if len(msgs) > 1 {
+		snapshots = make([]map[string]string, len(msgs))
+	}
+	snapshot(snapshots, msgs)
+	if err := p.check(msgs, snapshots); err != nil {
 		return c, err
 	}
 	c.ctx, c.span = p.telemetry.StartBatch(ctx, msgs)
@@ -127,25 +133,36 @@ func (p *Producer) begin(ctx context.Context, msgs []*primitive.Message) (c call
 			c.span.End(nil, err)
 		}
 	}()
-	c.task = p.newTask(&c, msgs)
+	c.task = p.newTask(&c, msgs, snapshots)
 	return c, p.enqueue(c.ctx, c.task, msgs[0])
 }
 
-// newTask makes our own copies of the messages.
-func (p *Producer) newTask(c *call, msgs []*primitive.Message) *task {
-	t := &task{topic: msgs[0].Topic, done: make(chan struct{})}
-	t.messages = make([]*primitive.Message, len(msgs))
+// snapshot copies the properties of each message once; a nil message is check's to refuse.
+func snapshot(to []map[string]string, msgs []*primitive.Message) {
 	for i, msg := range msgs {
-		own, properties := p.own(msg)
-		left := maxProperties - sizeOfProperties(properties)
-		c.span.Inject(c.ctx,
-			func(key, value string) {
-				if left -= len(key) + len(value) + 2; left >= 0 {
-					properties[key] = value
-				}
-			},
-			func(key string) bool { return properties[key] != "" })
-		t.messages[i] = own
+		if msg != nil {
+			to[i] = msg.GetProperties()
+		}
+	}
+}
+
+// newTask makes our own copies of the messages.
+func (p *Producer) newTask(c *call, msgs []*primitive.Message, snapshots []map[string]string) *task {
+	t := &task{topic: msgs[0].Topic, done: make(chan struct{})}
+	t.only[0], t.onlyProperties[0] = &t.message, snapshots[0]
+	t.messages, t.properties = t.only[:], t.onlyProperties[:]
+	if len(msgs) > 1 {
+		t.messages = make([]*primitive.Message, len(msgs))
+		t.properties = slices.Clone(snapshots)
+		for i := range msgs {
+			t.messages[i] = &primitive.Message{}
+		}
+	}
+	for i, msg := range msgs {
+		own := t.messages[i]
+		properties := snapshots[i]
+		p.own(msg, own, properties)
+		c.span.Inject(c.ctx, properties, maxProperties-sizeOfProperties(properties))
 		t.bytes += batchOverhead + len(own.Body) + sizeOfProperties(properties)
 		t.alone = t.alone || p.goesAlone(own, properties)
 	}
@@ -155,16 +172,14 @@ func (p *Producer) newTask(c *call, msgs []*primitive.Message) *task {
 
 // own makes our copy of a message, under its wire name, and gives the caller's its UNIQ_KEY.
 // The properties are the copy's.
-func (p *Producer) own(msg *primitive.Message) (own *primitive.Message, properties map[string]string) {
-	properties = msg.GetProperties()
+func (p *Producer) own(msg, own *primitive.Message, properties map[string]string) {
 	if properties[primitive.PropertyUniqueClientMessageIdKeyIndex] == "" {
 		id := p.ids.Next()
 		properties[primitive.PropertyUniqueClientMessageIdKeyIndex] = id
 		msg.WithProperty(primitive.PropertyUniqueClientMessageIdKeyIndex, id)
 	}
-	own = &primitive.Message{Topic: p.cluster.Topic(msg.Topic), Flag: msg.Flag, Body: slices.Clone(msg.Body)}
+	own.Topic, own.Flag, own.Body = p.cluster.Topic(msg.Topic), msg.Flag, slices.Clone(msg.Body)
 	own.WithProperties(properties)
-	return own, properties
 }
 
 // batchOverhead is what a message in a batch's body takes beside its own body and properties.

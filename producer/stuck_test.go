@@ -198,12 +198,12 @@ func TestPartsOfABatchSendClones(t *testing.T) {
 	}
 	b := newBatch(tasks, 0)
 	l.begin(b)
-	b.sentTo["broker-a"] = true
+	b.sendsTo("broker-a")
 	tasks[0].stage = left
-	part := b.regroup(tasks[:2], true)
+	part := b.regroup(tasks[:2], true, nil)
 	require.True(t, part.doubt)
 	require.Equal(t, b.sentTo, part.sentTo, "where a look-up has to ask")
 	require.Equal(t, 1, part.alive)
-	part.members = part.tasks
+	part.members = part.tasks[:1]
 	require.NotSame(t, tasks[0].messages[0], part.requestTo(remoting.Queue{})[0])
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // check refuses what the broker would refuse, lose or turn into something else.
-func (p *Producer) check(msgs []*primitive.Message) error {
+func (p *Producer) check(msgs []*primitive.Message, snapshots []map[string]string) error {
 	if len(msgs) == 0 {
 		return errors.New("producer: no message: give at least one")
 	}
@@ -30,7 +30,7 @@ func (p *Producer) check(msgs []*primitive.Message) error {
 		if msg == nil {
 			return fmt.Errorf("producer: message %d of %d is nil", i+1, len(msgs))
 		}
-		if err := p.checkMessage(msg); err != nil {
+		if err := p.checkMessage(msg, snapshots[i]); err != nil {
 			return fmt.Errorf("producer: message to %q: %w", msg.Topic, err)
 		}
 		total += len(msg.Body)
@@ -44,7 +44,7 @@ func (p *Producer) check(msgs []*primitive.Message) error {
 	return checkBatch(msgs)
 }
 
-func (p *Producer) checkMessage(msg *primitive.Message) error {
+func (p *Producer) checkMessage(msg *primitive.Message, properties map[string]string) error {
 	if msg.Topic == "" {
 		return errTopicEmpty
 	}
@@ -57,7 +57,7 @@ func (p *Producer) checkMessage(msg *primitive.Message) error {
 	if len(msg.Body) > p.config.maxMessageSize {
 		return fmt.Errorf("body of %d bytes, %d are allowed: make it smaller, or raise WithMaxMessageSize and the broker's maxMessageSize", len(msg.Body), p.config.maxMessageSize)
 	}
-	return checkProperties(msg.GetProperties())
+	return checkProperties(properties)
 }
 
 var errTopicEmpty = errors.New("its Topic is empty: set it")

@@ -34,6 +34,27 @@ func AppendBatch(dst []byte, m BatchMessage) ([]byte, error) {
 	return append(dst, m.Properties...), nil
 }
 
+// AppendBatchMessage appends one message of a batch from its parts, the properties in no order
+// and without a copy in between. Encoded they must not be over 32,767 bytes.
+func AppendBatchMessage(dst []byte, flag int32, body []byte, properties map[string]string) []byte {
+	be, start := binary.BigEndian, len(dst)
+	dst = append(dst, make([]byte, 12)...)
+	dst = be.AppendUint32(dst, uint32(flag))
+	dst = be.AppendUint32(dst, uint32(len(body)))
+	dst = append(dst, body...)
+	at := len(dst)
+	dst = append(dst, 0, 0)
+	for name, value := range properties {
+		dst = append(dst, name...)
+		dst = append(dst, nameValueSeparator)
+		dst = append(dst, value...)
+		dst = append(dst, propertySeparator)
+	}
+	be.PutUint16(dst[at:], uint16(len(dst)-at-2))
+	be.PutUint32(dst[start:], uint32(len(dst)-start))
+	return dst
+}
+
 // DecodeBatch reads the body of SEND_BATCH_MESSAGE. Bodies alias b.
 func DecodeBatch(b []byte) ([]BatchMessage, error) {
 	var messages []BatchMessage

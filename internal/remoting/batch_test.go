@@ -78,3 +78,16 @@ func TestProperties(t *testing.T) {
 		require.Equal(t, want, DecodeProperties(text), "%q", text)
 	}
 }
+
+func TestBatchMessageFromItsParts(t *testing.T) {
+	t.Parallel()
+	properties := map[string]string{"KEYS": "o-1", "TAGS": "paid", "é": "✓"}
+	batch := AppendBatchMessage([]byte("before"), 7, []byte("body"), properties)
+	batch = AppendBatchMessage(batch, 0, []byte("x"), nil)
+	decoded, err := DecodeBatch(batch[len("before"):])
+	require.NoError(t, err)
+	require.Len(t, decoded, 2)
+	require.Equal(t, properties, DecodeProperties(decoded[0].Properties))
+	decoded[0].Properties = ""
+	require.Equal(t, []BatchMessage{{Flag: 7, Body: []byte("body")}, {Body: []byte("x")}}, decoded)
+}

@@ -3,8 +3,6 @@ package send
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/hex"
-	"strings"
 	"sync"
 	"time"
 )
@@ -26,6 +24,8 @@ type IDs struct {
 	last   uint64 // milliseconds << 16 | counter of the newest id
 }
 
+const upperHex = "0123456789ABCDEF"
+
 // Next returns a new id.
 func (g *IDs) Next() string {
 	prefix, tick := g.tick(time.Now().UTC())
@@ -35,8 +35,10 @@ func (g *IDs) Next() string {
 	binary.BigEndian.PutUint16(id[14:], uint16(tick))
 
 	var text [32]byte
-	hex.Encode(text[:], id[:])
-	return strings.ToUpper(string(text[:]))
+	for i, b := range id {
+		text[2*i], text[2*i+1] = upperHex[b>>4], upperHex[b&15]
+	}
+	return string(text[:])
 }
 
 func (g *IDs) tick(now time.Time) (prefix [10]byte, tick uint64) {

@@ -22,7 +22,8 @@ type Answer struct {
 	Unsent bool                  // nothing was sent at all; Err says why
 }
 
-// Loop sends one message, or one batch that is stored whole or not at all.
+// Loop sends one message, or one batch that is stored whole or not at all. It can be used again
+// when it has ended.
 type Loop struct {
 	Attempts int // at most; 1 means no second one
 	Backoff  backoff.Policy
@@ -32,7 +33,8 @@ type Loop struct {
 	Doubt bool
 
 	// Try makes one attempt, on another broker than avoid if it can. It returns when the
-	// attempt has settled or is Stuck.
+	// attempt has settled or is Stuck, or with ErrLeftBehind when somebody else has gone on
+	// with Resume.
 	Try func(avoid string) Answer
 
 	// Elsewhere says whether there is another broker than the one given to send to.
@@ -41,7 +43,14 @@ type Loop struct {
 	// Find asks whether an attempt that was not answered did store the message; nil if that
 	// cannot be said.
 	Find func(ctx context.Context) *primitive.SendResult
+
+	failure Failure // of the attempts so far
+	avoid   string
 }
+
+// ErrLeftBehind is what Run and Resume end with when Try does: the loop is another
+// goroutine's.
+var ErrLeftBehind = errors.New("left behind")
 
 // Failure is why a message was not sent. It is ErrOutcomeUnknown unless no attempt can have
 // stored it.
@@ -105,40 +114,65 @@ func (c cause) As(target any) bool {
 // that holds the worst that is known of all attempts. An attempt under way when ctx ends is
 // waited for; none is begun after.
 func (l *Loop) Run(ctx context.Context) (*primitive.SendResult, error) {
-	f := &Failure{Doubt: l.Doubt}
-	avoid := ""
-	for {
-		f.Attempts++
-		a := l.Try(avoid)
-		v := judge(a)
-		switch v.stored {
-		case Durably:
-			return a.Result, nil
-		case Weakly:
-			f.Weak = &holdfast.NotDurableError{Status: a.Result.Status, Result: a.Result}
-			f.Err = f.Weak
-			if l.Resend {
-				v.next = anyBroker
-			}
-		default:
-			f.Doubt = f.Doubt || v.stored == Maybe
-			f.Err = named(a)
-		}
+	l.failure, l.avoid = Failure{Doubt: l.Doubt}, ""
+	return l.attempts(ctx)
+}
 
-		again := f.Attempts < l.Attempts && l.worth(v.next, a.Broker)
-		if again {
-			again = backoff.Sleep(ctx, l.Backoff.Delay(f.Attempts)) == nil
-		}
-		if f.Doubt && f.Weak == nil {
-			if found := l.Find(ctx); found != nil {
-				return found, nil
-			}
-		}
-		if !again || ctx.Err() != nil {
-			return nil, f
-		}
-		avoid = a.Broker
+// Resume goes on after an attempt whose Try has not returned, and will return ErrLeftBehind; a
+// is what has become of it.
+func (l *Loop) Resume(ctx context.Context, a Answer) (*primitive.SendResult, error) {
+	if ended, result, err := l.after(ctx, a); ended {
+		return result, err
 	}
+	return l.attempts(ctx)
+}
+
+func (l *Loop) attempts(ctx context.Context) (*primitive.SendResult, error) {
+	for {
+		a := l.Try(l.avoid)
+		if a.Err == ErrLeftBehind {
+			return nil, ErrLeftBehind
+		}
+		if ended, result, err := l.after(ctx, a); ended {
+			return result, err
+		}
+	}
+}
+
+// after judges an attempt and says whether it was the last one.
+func (l *Loop) after(ctx context.Context, a Answer) (ended bool, _ *primitive.SendResult, _ error) {
+	f := &l.failure
+	f.Attempts++
+	v := judge(a)
+	switch v.stored {
+	case Durably:
+		return true, a.Result, nil
+	case Weakly:
+		f.Weak = &holdfast.NotDurableError{Status: a.Result.Status, Result: a.Result}
+		f.Err = f.Weak
+		if l.Resend {
+			v.next = anyBroker
+		}
+	default:
+		f.Doubt = f.Doubt || v.stored == Maybe
+		f.Err = named(a)
+	}
+
+	again := f.Attempts < l.Attempts && l.worth(v.next, a.Broker)
+	if again {
+		again = backoff.Sleep(ctx, l.Backoff.Delay(f.Attempts)) == nil
+	}
+	if f.Doubt && f.Weak == nil {
+		if found := l.Find(ctx); found != nil {
+			return true, found, nil
+		}
+	}
+	if !again || ctx.Err() != nil {
+		failure := *f
+		return true, nil, &failure
+	}
+	l.avoid = a.Broker
+	return false, nil, nil
 }
 
 func (l *Loop) worth(n next, broker string) bool {

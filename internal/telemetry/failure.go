@@ -39,6 +39,11 @@ var ErrorTypes = []ErrorType{
 	{"NO_PERMISSION", "answered by the broker: code 16"},
 	{"TOPIC_NOT_EXIST", "answered by the broker: code 17"},
 	{"FLOW_CONTROL", "answered by the broker: code 215"},
+	{"retry", "the handler asked for a retry"},
+	{"reject", "the handler rejected the message"},
+	{"hold", "the handler held the message"},
+	{"pause", "the handler paused"},
+	{"panic", "the handler panicked"},
 	{"_OTHER", "anything else"},
 }
 
@@ -62,6 +67,13 @@ var statusNames = map[primitive.SendStatus]string{
 	primitive.SendSlaveNotAvailable: "SLAVE_NOT_AVAILABLE",
 }
 
+var verdictNames = map[holdfast.VerdictKind]string{
+	holdfast.VerdictRetry:  "retry",
+	holdfast.VerdictReject: "reject",
+	holdfast.VerdictHold:   "hold",
+	holdfast.VerdictPause:  "pause",
+}
+
 // errorType returns one of ErrorTypes, and "" for nil. An error with a method ErrorType names
 // itself; otherwise what the broker said counts for more than the way the call ended.
 func errorType(err error) string {
@@ -71,6 +83,10 @@ func errorType(err error) string {
 	var named interface{ ErrorType() string }
 	if errors.As(err, &named) {
 		return known(named.ErrorType())
+	}
+	var verdict *holdfast.Verdict
+	if errors.As(err, &verdict) {
+		return known(verdictNames[verdict.Kind])
 	}
 	var notDurable *holdfast.NotDurableError
 	if errors.As(err, &notDurable) {

@@ -24,6 +24,7 @@ type Kind string
 const (
 	Counter                 Kind = "counter"
 	Histogram               Kind = "histogram"
+	UpDownCounter           Kind = "up-down counter"
 	ObservableUpDownCounter Kind = "observable up-down counter"
 )
 
@@ -34,6 +35,13 @@ var ofSend = []attribute.Key{
 	semconv.MessagingSystemKey, semconv.MessagingOperationNameKey, semconv.MessagingOperationTypeKey,
 	semconv.MessagingDestinationNameKey, semconv.ServerAddressKey, semconv.ServerPortKey, semconv.ErrorTypeKey,
 }
+
+var ofProcess = []attribute.Key{
+	semconv.MessagingSystemKey, semconv.MessagingOperationNameKey, semconv.MessagingOperationTypeKey,
+	semconv.MessagingDestinationNameKey, semconv.MessagingConsumerGroupNameKey, semconv.ErrorTypeKey,
+}
+
+var ofCopy = []attribute.Key{semconv.MessagingDestinationNameKey, semconv.MessagingConsumerGroupNameKey, OutcomeKey}
 
 var (
 	operationDuration = Instrument{"messaging.client.operation.duration", Histogram, "s",
@@ -58,12 +66,24 @@ var (
 	abandoned = Instrument{"holdfast.producer.abandoned", ObservableUpDownCounter, "{attempt}",
 		"Attempts still running in the official client although their caller's context has ended.",
 		[]attribute.Key{semconv.MessagingClientIDKey}}
+	processDuration = Instrument{"messaging.process.duration", Histogram, "s",
+		"Duration of one run of a handler, the work it started included.", ofProcess}
+	consumedMessages = Instrument{"messaging.client.consumed.messages", Counter, "{message}",
+		"Messages given to a handler, each run counted.", ofProcess}
+	retries = Instrument{"holdfast.consumer.retries", Counter, "{message}",
+		"Copies to be delivered later, for another attempt or a long hold, by what came of storing them.", ofCopy}
+	deadLetters = Instrument{"holdfast.consumer.dead_letters", Counter, "{message}",
+		"Copies for the dead-letter topic, by what came of storing them.", ofCopy}
+	heldMessages = Instrument{"holdfast.consumer.held", UpDownCounter, "{message}",
+		"Messages that wait in memory: held, paused, before another attempt in place or to store a copy.",
+		[]attribute.Key{semconv.MessagingDestinationNameKey, semconv.MessagingConsumerGroupNameKey}}
 )
 
 // Instruments lists every instrument of this package.
 var Instruments = []Instrument{
 	operationDuration, sentMessages,
 	attempts, lookups, duplicatesAvoided, batchSize, inFlight, abandoned,
+	processDuration, consumedMessages, retries, deadLetters, heldMessages,
 }
 
 // durationBounds are those of the messaging conventions, in seconds.
@@ -105,4 +125,25 @@ func (i Instrument) counter(meter metric.Meter) (metric.Int64Counter, error) {
 
 func (i Instrument) observable(meter metric.Meter) (metric.Int64ObservableUpDownCounter, error) {
 	return meter.Int64ObservableUpDownCounter(i.Name, metric.WithUnit(i.Unit), metric.WithDescription(i.Description))
+}
+
+// consumerMeasures are a consumer's instruments, made.
+type consumerMeasures struct {
+	processDuration      metric.Float64Histogram
+	consumedMessages     metric.Int64Counter
+	retries, deadLetters metric.Int64Counter
+	held                 metric.Int64UpDownCounter
+}
+
+func newConsumerMeasures(meter metric.Meter) (m consumerMeasures, err error) {
+	var errs [5]error
+	m.processDuration, errs[0] = meter.Float64Histogram(processDuration.Name,
+		metric.WithUnit(processDuration.Unit), metric.WithDescription(processDuration.Description),
+		metric.WithExplicitBucketBoundaries(durationBounds...))
+	m.consumedMessages, errs[1] = consumedMessages.counter(meter)
+	m.retries, errs[2] = retries.counter(meter)
+	m.deadLetters, errs[3] = deadLetters.counter(meter)
+	m.held, errs[4] = meter.Int64UpDownCounter(heldMessages.Name,
+		metric.WithUnit(heldMessages.Unit), metric.WithDescription(heldMessages.Description))
+	return m, errors.Join(errs[:]...)
 }

@@ -28,6 +28,20 @@ type Config struct {
 	Propagator     propagation.TextMapPropagator
 }
 
+// complete fills in the global ones.
+func (cfg Config) complete() Config {
+	if cfg.TracerProvider == nil {
+		cfg.TracerProvider = otel.GetTracerProvider()
+	}
+	if cfg.MeterProvider == nil {
+		cfg.MeterProvider = otel.GetMeterProvider()
+	}
+	if cfg.Propagator == nil {
+		cfg.Propagator = otel.GetTextMapPropagator()
+	}
+	return cfg
+}
+
 // A Producer records what one producer does. It is safe for concurrent use.
 type Producer struct {
 	tracer     trace.Tracer
@@ -46,15 +60,7 @@ type Producer struct {
 //
 // The error is the meter's refusal of an instrument.
 func NewProducer(cfg Config, scope, version, clientID, namespace string) (*Producer, error) {
-	if cfg.TracerProvider == nil {
-		cfg.TracerProvider = otel.GetTracerProvider()
-	}
-	if cfg.MeterProvider == nil {
-		cfg.MeterProvider = otel.GetMeterProvider()
-	}
-	if cfg.Propagator == nil {
-		cfg.Propagator = otel.GetTextMapPropagator()
-	}
+	cfg = cfg.complete()
 	p := &Producer{
 		tracer: cfg.TracerProvider.Tracer(scope,
 			trace.WithInstrumentationVersion(version), trace.WithSchemaURL(semconv.SchemaURL)),

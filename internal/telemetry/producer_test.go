@@ -72,7 +72,9 @@ func TestNilProvidersAreTheGlobalOnes(t *testing.T) {
 	p, err := NewProducer(Config{}, "scope", "v1", "client", "")
 	require.NoError(t, err)
 	_, send := p.Start(t.Context(), primitive.NewMessage("orders", nil))
-	send.Inject(t.Context(), func(key, _ string) { t.Errorf("%s injected by nobody", key) }, func(string) bool { return false })
+	into := map[string]string{}
+	send.Inject(t.Context(), into, 1000)
+	require.Empty(t, into, "injected by nobody")
 	send.End(stored(), nil)
 	p.Observe(func() int64 { return 0 }, func() int64 { return 0 })()
 }

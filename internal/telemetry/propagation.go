@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -17,52 +18,62 @@ var creation = [...]string{"traceparent", "TRACE_CONTEXT"}
 const maxValue = 8192
 
 // Inject writes the span's context into the properties of a message that is about to be sent:
-// set is called for each key that the propagator knows, unless has finds it there already.
+// every key that the propagator knows, unless it is there already, as long as the properties
+// stay within room bytes more.
 // Nothing is written at all if the message has a creation context, which is not to be changed.
-func (s Send) Inject(ctx context.Context, set func(key, value string), has func(key string) bool) {
+func (s Send) Inject(ctx context.Context, into map[string]string, room int) {
 	if s.p == nil {
 		return
 	}
 	for _, key := range creation {
-		if has(key) {
+		if into[key] != "" {
 			return
 		}
 	}
-	s.p.propagator.Inject(ctx, properties{set: set, has: has})
+	s.p.propagator.Inject(ctx, &properties{into, room})
 }
 
 // properties is the write side of a message as a propagator sees it.
 type properties struct {
-	set func(key, value string)
-	has func(key string) bool
+	into map[string]string
+	room int
 }
 
 // Set leaves out what a property cannot hold.
-func (p properties) Set(key, value string) {
-	if value == "" || len(value) > maxValue || strings.ContainsAny(key+value, "\x00\x01\x02") || p.has(key) {
+func (p *properties) Set(key, value string) {
+	if value == "" || len(value) > maxValue || strings.ContainsAny(key+value, "\x00\x01\x02") || p.into[key] != "" {
 		return
 	}
-	p.set(key, value)
+	if p.room -= len(key) + len(value) + 2; p.room >= 0 {
+		p.into[key] = value
+	}
 }
 
-func (properties) Get(string) string { return "" }
-func (properties) Keys() []string    { return nil }
+func (*properties) Get(string) string { return "" }
+func (*properties) Keys() []string    { return nil }
 
 // links returns a link to the creation context of each message that has one.
 func (p *Producer) links(msgs ...*primitive.Message) (links []trace.Link) {
 	for _, msg := range msgs {
-		for _, key := range creation {
-			if msg.GetProperty(key) == "" {
-				continue
-			}
-			ctx := p.propagator.Extract(context.Background(), created{msg, key})
-			if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
-				links = append(links, trace.Link{SpanContext: sc})
-			}
-			break
+		ctx := extract(p.propagator, msg)
+		if ctx == nil {
+			continue
+		}
+		if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+			links = append(links, trace.Link{SpanContext: sc})
 		}
 	}
 	return links
+}
+
+// extract returns a context with what p finds in msg, nil if msg has no creation context.
+func extract(p propagation.TextMapPropagator, msg *primitive.Message) context.Context {
+	for _, key := range creation {
+		if msg.GetProperty(key) != "" {
+			return p.Extract(context.Background(), created{msg, key})
+		}
+	}
+	return nil
 }
 
 // created is the read side of a message whose creation context is in the property key.

@@ -29,7 +29,7 @@ func injected(t *testing.T, properties map[string]string, members ...string) (ma
 		msg.WithProperty(key, value)
 	}
 	ctx, send := p.Start(baggage.ContextWithBaggage(t.Context(), bag), msg)
-	send.Inject(ctx, func(key, value string) { clone[key] = value }, func(key string) bool { return clone[key] != "" })
+	send.Inject(ctx, clone, 30_000)
 	return clone, r.spans[0]
 }
 
@@ -75,7 +75,7 @@ func TestWhatAPropertyCannotHoldIsLeftOut(t *testing.T) {
 	require.Contains(t, got["baggage"], large, "8 KiB are the W3C's limit, and ours")
 
 	set := map[string]string{}
-	carrier := properties{set: func(k, v string) { set[k] = v }, has: func(string) bool { return false }}
+	carrier := &properties{set, 20_000}
 	for key, value := range map[string]string{"empty": "", "long": strings.Repeat("x", maxValue+1), "sep": "a\x01b", "k\x02": "v", "fits": "v"} {
 		carrier.Set(key, value)
 	}

@@ -233,5 +233,5 @@ func TestResultsThatTellNothing(t *testing.T) {
 		require.NotContains(t, r.spans[0].attributes, "messaging.message.id")
 	}
 	Send{}.End(nil, nil)
-	Send{}.Inject(t.Context(), nil, nil)
+	Send{}.Inject(t.Context(), nil, 0)
 }
