@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 	"github.com/stretchr/testify/require"
@@ -50,13 +51,16 @@ func TestTheDocumentNamesTheOutcomes(t *testing.T) {
 func TestTheListIsWhatTheMeterIsAskedFor(t *testing.T) {
 	t.Parallel()
 	_, r := recording(t, "")
+	consuming(t, r, "")
 	listed := map[string]Instrument{}
 	for _, i := range Instruments {
 		i.Attributes = nil
 		listed[i.Name] = i
 	}
 	require.Equal(t, listed, r.made)
-	require.Equal(t, map[string][]float64{operationDuration.Name: durationBounds, batchSize.Name: batchBounds}, r.bounds)
+	require.Equal(t, map[string][]float64{
+		operationDuration.Name: durationBounds, batchSize.Name: batchBounds, processDuration.Name: durationBounds,
+	}, r.bounds)
 }
 
 func TestMeasurementsCarryTheListedAttributes(t *testing.T) {
@@ -70,6 +74,12 @@ func TestMeasurementsCarryTheListedAttributes(t *testing.T) {
 	p.Batch(ctx, "orders", 1)
 	p.Observe(func() int64 { return 0 }, func() int64 { return 0 })
 	r.collect(t)
+	c := consuming(t, r, "")
+	ctx, process := c.Start(t.Context(), &primitive.MessageExt{}, "readers", "broker-a", 1, time.Now())
+	process.End(holdfast.Pause(nil))
+	c.Retry(ctx, "orders", "readers", nil)
+	c.DeadLetter(ctx, "orders", "readers", nil)
+	c.Held(ctx, "orders", "readers", 1)
 	for _, i := range Instruments {
 		require.Len(t, r.of(i), 1, i.Name)
 		var carried []attribute.Key

@@ -51,6 +51,18 @@ func recording(t *testing.T, namespace string) (*Producer, *recorder) {
 	return p, r
 }
 
+// consuming returns a consumer's telemetry that ends up in r.
+func consuming(t *testing.T, r *recorder, namespace string) *Consumer {
+	t.Helper()
+	c, err := NewConsumer(Config{
+		TracerProvider: r,
+		MeterProvider:  r,
+		Propagator:     propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}),
+	}, "example.com/scope", "v1", namespace)
+	require.NoError(t, err)
+	return c
+}
+
 func (r *recorder) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
 	c := trace.NewTracerConfig(opts...)
 	r.scope, r.version, r.schema = name, c.InstrumentationVersion(), c.SchemaURL()
@@ -142,6 +154,20 @@ func (m recordingMeter) Int64Counter(name string, opts ...metric.Int64CounterOpt
 }
 func (intCounter) Enabled(context.Context) bool { return true }
 func (c intCounter) Add(ctx context.Context, n int64, opts ...metric.AddOption) {
+	c.record(ctx, float64(n), metric.NewAddConfig(opts).Attributes())
+}
+
+type intUpDownCounter struct {
+	metricnoop.Int64UpDownCounter
+	instrument
+}
+
+func (m recordingMeter) Int64UpDownCounter(name string, opts ...metric.Int64UpDownCounterOption) (metric.Int64UpDownCounter, error) {
+	c := metric.NewInt64UpDownCounterConfig(opts...)
+	return intUpDownCounter{instrument: m.make(name, UpDownCounter, c.Unit(), c.Description(), nil)}, nil
+}
+func (intUpDownCounter) Enabled(context.Context) bool { return true }
+func (c intUpDownCounter) Add(ctx context.Context, n int64, opts ...metric.AddOption) {
 	c.record(ctx, float64(n), metric.NewAddConfig(opts).Attributes())
 }
 

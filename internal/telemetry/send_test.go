@@ -188,6 +188,11 @@ func TestErrorTypes(t *testing.T) {
 		{mqerrors.ErrMultipleTopics, "invalid"},
 		{self("invalid"), "invalid"},
 		{self("made up"), "_OTHER"},
+		{self("panic"), "panic"},
+		{holdfast.RetryAfter(1, nil), "retry"},
+		{holdfast.Reject(context.Canceled), "reject"},
+		{holdfast.Hold(1, nil), "hold"},
+		{holdfast.Pause(broker(2)), "pause"},
 		{errors.New("anything"), "_OTHER"},
 	}
 	met := map[string]bool{}
