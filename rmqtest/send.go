@@ -54,8 +54,12 @@ func (b *Broker) checkSend(header *remoting.SendMessageHeader) (topic, refusal, 
 	if header.QueueID >= config.queues() {
 		return topic{}, refusal{invalidParameter, fmt.Sprintf("request queueId[%d] is illegal, %s has %d", header.QueueID, header.Topic, config.queues())}, false
 	}
-	if header.QueueID < 0 {
-		header.QueueID = rand.IntN(max(config.writeQueues, 1))
+	switch {
+	case header.QueueID >= 0:
+	case config.writeQueues <= 0:
+		return topic{}, refusal{remoting.SystemError, "java.lang.ArithmeticException: / by zero"}, false
+	default:
+		header.QueueID = rand.IntN(config.writeQueues)
 	}
 	return config, refusal{}, true
 }

@@ -19,7 +19,7 @@ type Scenario struct {
 func Scenarios() []Scenario {
 	return slices.Concat(
 		routes, sends, refusals, batches, delays, halves, pulls, offsets, groups, locks, sendBacks,
-		queries, administration, access, requestFaults, outages, durability, producers,
+		queries, administration, access, requestFaults, outages, durability, producers, copies,
 	)
 }
 
