@@ -32,6 +32,10 @@ var copies = []Scenario{
 	{Name: "RetryOfACompressedBody", Queues: 1, Run: retryOfACompressedBody},
 	{Name: "RetryOfACrowdedMessage", Queues: 1, Run: retryOfACrowdedMessage},
 	{Name: "BatchToTheRetryTopic", Queues: 1, Run: batchToTheRetryTopic},
+	{Name: "PrepareCreatesTheRetryTopic", Queues: 1, Run: prepareCreatesTheRetryTopic},
+	{Name: "PrepareDisturbsNobody", Queues: 1, Run: prepareDisturbsNobody},
+	{Name: "PrepareOfAnUnknownGroup", On: Strict, Queues: 1, Run: prepareOfAnUnknownGroup},
+	{Name: "PrepareWithoutRetryQueues", Queues: 1, Run: prepareWithoutRetryQueues},
 }
 
 func (on *World) retries(opts ...consumer.RetriesOption) *consumer.Retries {
@@ -272,4 +276,50 @@ func batchToTheRetryTopic(t *testing.T, on *World) {
 	entries := slices.Repeat([]remoting.BatchMessage{{Body: []byte("x")}}, 2)
 	on.requireRefused(remoting.MessageIllegal, "batch request does not support retry group", on.batch(message{topic: on.retryName()}, entries...))
 	require.Empty(t, on.stored(on.retryName()))
+}
+
+func prepareCreatesTheRetryTopic(t *testing.T, on *World) {
+	require.NoError(t, on.retries().Prepare(on.soon(), map[string]string{on.topic: "a || b"}))
+	require.Len(t, on.route(on.retryName()).WriteQueues(on.retryName()), 1)
+	require.Contains(t, on.groupNames(), on.group)
+	require.Empty(t, on.members(), "nobody is left who would be given queues")
+	_, err := on.client.ConsumerConnections(on.soon(), on.broker, on.group)
+	require.ErrorIs(t, err, &holdfast.BrokerError{Code: remoting.ConsumerNotOnline})
+}
+
+// Where the retry topic is, no heartbeat is needed, and no member shares its queues anew.
+func prepareDisturbsNobody(t *testing.T, on *World) {
+	m := on.join()
+	m.heartbeat("a")
+	on.eventually(func() bool { return len(on.route(on.retryName()).WriteQueues(on.retryName())) == 1 }, "route of the retry topic")
+	for len(m.told) > 0 {
+		<-m.told
+	}
+	require.NoError(t, on.retries().Prepare(on.soon(), map[string]string{on.topic: "b"}))
+	select {
+	case <-m.told:
+		require.FailNow(t, "the group changed")
+	case <-time.After(shortly):
+	}
+	require.Equal(t, []string{m.id}, on.members())
+	connections, err := on.client.ConsumerConnections(on.soon(), on.broker, on.group)
+	require.NoError(t, err)
+	require.Equal(t, "a", connections.Subscriptions[on.topic].SubString)
+}
+
+func prepareOfAnUnknownGroup(t *testing.T, on *World) {
+	err := on.retries().Prepare(on.soon(), map[string]string{on.topic: "*"})
+	require.ErrorContains(t, err, "autoCreateSubscriptionGroup=true")
+	require.NotContains(t, on.groupNames(), on.group)
+
+	on.putGroup(nil)
+	require.NoError(t, on.retries().Prepare(on.soon(), map[string]string{on.topic: "*"}))
+	require.Len(t, on.route(on.retryName()).WriteQueues(on.retryName()), 1)
+}
+
+func prepareWithoutRetryQueues(t *testing.T, on *World) {
+	on.putGroup(map[string]any{"retryQueueNums": 0})
+	err := on.retries().Prepare(on.soon(), map[string]string{on.topic: "*"})
+	require.ErrorContains(t, err, "set retryQueueNums")
+	require.Empty(t, on.members())
 }
