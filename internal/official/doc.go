@@ -1,7 +1,8 @@
 // Package official is the one place that knows what is odd about the official client
 // (github.com/apache/rocketmq-client-go/v2 at v2.1.2): how to construct a producer that does
-// only what it is told, what its errors mean, and what to do about the two variables it
-// shares with the whole process, its logger and its panic handler.
+// only what it is told and a push consumer that loses nothing by itself, what its errors mean,
+// and what to do about the two variables it shares with the whole process, its logger and its
+// panic handler.
 //
 // # Its own data races
 //
@@ -28,5 +29,7 @@
 // After Shutdown a client's goroutine for name server addresses and the one for offsets may
 // sleep on for 10 s, the one for heartbeats for 1 s. The connection to each name server used
 // is not closed at all: it and its reading goroutine go when the name server says nothing for
-// 120 s or closes it. Each client leaves at most these.
+// 120 s or closes it. Each client leaves at most these; a push consumer also its pulls, up to
+// 30 s, its statistics, up to a month, and the goroutine that looks for expired messages, which
+// sleeps through Shutdown for the whole of its timeout.
 package official

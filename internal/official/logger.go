@@ -53,6 +53,7 @@ var perSend = map[string]bool{
 	"can not find proper message queue":        true,
 	"conn error, close connection":             true,
 	"connect to namesrv failed.":               true,
+	"consumeMessage Orderly return not OK":     true, // at every turn of a queue that waits
 	"query topic route from server error":      true,
 	"queryTopicRouteInfoFromServer return nil": true,
 	"send heart beat to broker error":          true,

@@ -64,6 +64,11 @@ func ClientID(p rocketmq.Producer) string {
 	if options.Kind() != reflect.Struct {
 		return ""
 	}
+	return clientID(options)
+}
+
+// clientID is what the client makes of its options.
+func clientID(options reflect.Value) string {
 	ip, instance := options.FieldByName("ClientIP"), options.FieldByName("InstanceName")
 	if ip.Kind() != reflect.String || instance.Kind() != reflect.String {
 		return ""
