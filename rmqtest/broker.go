@@ -170,6 +170,8 @@ func (b *Broker) handleAdmin(c *call) {
 		b.consumerConnections(c)
 	case remoting.GetProducerConnections:
 		b.producerConnections(c)
+	case getRunningInfo:
+		b.runningInfo(c)
 	case remoting.CreateSubscriptionGroup:
 		b.putGroup(c)
 	case remoting.GetAllSubscriptionGroup:

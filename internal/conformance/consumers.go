@@ -26,6 +26,7 @@ var consumers = []Scenario{
 	{Name: "OfficialConsumerGivesUp", Queues: 1, Run: officialConsumerGivesUp},
 	{Name: "OfficialConsumerGetsACopy", Queues: 1, Run: officialConsumerGetsACopy},
 	{Name: "OfficialConsumerOutlivesTheBroker", Queues: 2, Alone: true, Run: officialConsumerOutlivesTheBroker},
+	{Name: "OfficialConsumerTellsWhatItTakes", Queues: 2, Run: officialConsumerTellsWhatItTakes},
 	{Name: "OfficialConsumerTakesARefusalForDone", Queues: 1, Run: officialConsumerTakesARefusalForDone},
 }
 
@@ -233,4 +234,52 @@ func officialConsumerOutlivesTheBroker(t *testing.T, on *World) {
 		bodies := got.bodies()
 		return slices.Contains(bodies, "after") && slices.Contains(bodies, "after too")
 	}, "it consumes again")
+}
+
+// A broker holds one table of subscriptions for all members, in which the newest has replaced
+// the others. What one of them takes it tells itself, when it is asked through its broker.
+func officialConsumerTellsWhatItTakes(t *testing.T, on *World) {
+	on.consumer("a || b", succeed)
+	on.eventually(func() bool { return len(on.members()) == 1 }, "first member")
+	first := on.members()[0]
+	on.consumer("c", succeed)
+	on.eventually(func() bool {
+		connections, err := on.client.ConsumerConnections(on.soon(), on.broker, on.group)
+		return err == nil && len(connections.Connections) == 2 && connections.Subscriptions[on.topic].SubString == "c"
+	}, "the second has replaced what the first subscribed")
+	for _, id := range on.members() {
+		want := "c"
+		if id == first {
+			want = "a || b"
+		}
+		require.Equal(t, want, on.takenBy(id))
+	}
+	answer := on.call(307, runningInfoHeader{on.group, "nobody", false}, nil)
+	require.Equal(t, remoting.SystemError, answer.Code)
+	require.Contains(t, answer.Remark, "not online")
+}
+
+type runningInfoHeader struct {
+	Group  string `rmq:"consumerGroup"`
+	Client string `rmq:"clientId"`
+	Stack  bool   `rmq:"jstackEnable"`
+}
+
+// takenBy is what a client says that it subscribes of the topic.
+func (on *World) takenBy(client string) string {
+	on.t.Helper()
+	var info struct {
+		Subscriptions []struct {
+			Topic     string `json:"topic"`
+			SubString string `json:"subString"`
+		} `json:"subscriptionSet"`
+	}
+	answer := on.must(remoting.NewRequest(307, runningInfoHeader{on.group, client, false}, nil))
+	require.NoError(on.t, remoting.UnmarshalFastjson(answer.Body, &info))
+	for _, s := range info.Subscriptions {
+		if s.Topic == on.topic {
+			return s.SubString
+		}
+	}
+	return ""
 }
