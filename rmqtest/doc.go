@@ -17,6 +17,10 @@
 // flush and replication) takes its scale from [WithTimeScale], so that a test can shrink ten
 // seconds to ten milliseconds. The timers of the clients under test are their own.
 //
+// Handlers are tested with two middlewares: [DeliverTwice] delivers every message twice, and
+// [NoLateUse] fails a test whose handler goes on using its context after it returned, the
+// mistake of a bare go statement.
+//
 // What it does not do: transactions beyond putting the half message aside, SQL filters,
 // retention, slaves that can be read from, and anything of 5.x's pop consumers or proxy.
 package rmqtest
