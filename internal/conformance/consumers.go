@@ -236,8 +236,9 @@ func officialConsumerOutlivesTheBroker(t *testing.T, on *World) {
 	}, "it consumes again")
 }
 
-// A broker holds one table of subscriptions for all members, in which the newest has replaced
-// the others. What one of them takes it tells itself, when it is asked through its broker.
+// A broker holds one table of subscriptions for all members, in which whichever was written last
+// has replaced the others; clients write anew at every rebalance. What one of them takes it
+// tells itself, when it is asked through its broker.
 func officialConsumerTellsWhatItTakes(t *testing.T, on *World) {
 	on.consumer("a || b", succeed)
 	on.eventually(func() bool { return len(on.members()) == 1 }, "first member")
@@ -245,8 +246,9 @@ func officialConsumerTellsWhatItTakes(t *testing.T, on *World) {
 	on.consumer("c", succeed)
 	on.eventually(func() bool {
 		connections, err := on.client.ConsumerConnections(on.soon(), on.broker, on.group)
-		return err == nil && len(connections.Connections) == 2 && connections.Subscriptions[on.topic].SubString == "c"
-	}, "the second has replaced what the first subscribed")
+		held := connections != nil && slices.Contains([]string{"a || b", "c"}, connections.Subscriptions[on.topic].SubString)
+		return err == nil && len(connections.Connections) == 2 && held
+	}, "two members, one subscription")
 	for _, id := range on.members() {
 		want := "c"
 		if id == first {
