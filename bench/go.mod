@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/apache/rocketmq-client-go/v2 v2.1.2
+	github.com/google/uuid v1.6.0
 	github.com/holdfast-mq/holdfast v0.0.0
 	github.com/holdfast-mq/holdfast/integration v0.0.0
 	github.com/stretchr/testify v1.12.1
@@ -15,7 +16,6 @@ require (
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/golang/mock v1.3.1 // indirect
-	github.com/google/uuid v1.6.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180228061459-e0a39a4cb421 // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect

@@ -40,7 +40,7 @@ type Rows struct {
 // registry is everything that can be measured.
 func registry() Rows {
 	return Rows{
-		Cases:   slices.Concat(sendCases(), allocCases(), memoryCases()),
+		Cases:   slices.Concat(sendCases(), floorCases(), allocCases(), memoryCases()),
 		Derived: durableRows(),
 	}
 }

@@ -164,6 +164,46 @@ func TestWhatMustGoAloneDoes(t *testing.T) {
 	require.Zero(t, batches.Load())
 }
 
+// A higher threshold keeps large bodies together, uncompressed; one below compresses small ones.
+func TestCompressFromDecidesWhoGoesAlone(t *testing.T) {
+	t.Parallel()
+	for _, from := range []int{8<<10 + 1, 16} {
+		c := rmqtest.New(t)
+		p := start(t, c, producer.WithCompressFrom(from))
+		release, requests, free := occupy(t, c, p)
+		var wires atomic.Int64
+		c.Intercept(rmqtest.Send, func(r *rmqtest.Request) rmqtest.Action {
+			wires.Add(int64(len(r.Body)))
+			return rmqtest.Pass()
+		})
+		var msgs []*primitive.Message
+		for i := range 10 {
+			msgs = append(msgs, primitive.NewMessage(topic, make([]byte, 8<<10)).WithKeys([]string{fmt.Sprint(i)}))
+		}
+		calls := make(chan error, len(msgs))
+		for _, msg := range msgs {
+			require.NoError(t, p.SendAsync(soon(t), func(_ ctxT, _ *primitive.SendResult, err error) { calls <- err }, msg))
+		}
+		release()
+		<-free
+		for range msgs {
+			require.NoError(t, <-calls)
+		}
+		if from > 8<<10 {
+			require.LessOrEqual(t, requests.Load(), int64(2+2))
+			require.Greater(t, wires.Load(), int64(10*8<<10), "uncompressed")
+		} else {
+			require.Equal(t, int64(2+10), requests.Load())
+			require.Less(t, wires.Load(), int64(10*8<<10), "compressed")
+		}
+		for _, m := range c.Messages(topic) {
+			if m.Properties["KEYS"] >= "0" && m.Properties["KEYS"] <= "9" {
+				require.Len(t, m.Body, 8<<10)
+			}
+		}
+	}
+}
+
 func TestKeyedAndUnkeyedNeverShareABatch(t *testing.T) {
 	t.Parallel()
 	c := rmqtest.New(t)

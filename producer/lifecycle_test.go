@@ -21,12 +21,12 @@ func TestNewComplainsOnceAboutEverything(t *testing.T) {
 	t.Parallel()
 	_, err := producer.New(holdfast.Cluster{AccessKey: "a"}, "bad group",
 		producer.WithAttempts(0), producer.WithLanes(0), producer.WithAttemptTimeout(time.Minute), producer.WithLogger(nil),
-		producer.WithMaxInFlight(0, 0), producer.WithMaxBatchBytes(0), producer.WithMaxMessageSize(0), producer.WithMaxStuck(0),
+		producer.WithMaxInFlight(0, 0), producer.WithMaxBatchBytes(0), producer.WithMaxMessageSize(0), producer.WithMaxStuck(0), producer.WithCompressFrom(0),
 		producer.WithBackoff(2, 1), producer.WithQueues(topic, nil))
 	require.Error(t, err)
 	for _, word := range []string{
 		"NameServers", "SecretKey", "group", "WithAttempts", "WithLanes", "WithAttemptTimeout", "WithLogger", "WithMaxInFlight: messages",
-		"WithMaxInFlight: bytes", "WithMaxBatchBytes", "WithMaxMessageSize", "WithMaxStuck", "WithBackoff", "WithQueues",
+		"WithMaxInFlight: bytes", "WithMaxBatchBytes", "WithMaxMessageSize", "WithMaxStuck", "WithCompressFrom", "WithBackoff", "WithQueues",
 	} {
 		require.ErrorContains(t, err, word)
 	}

@@ -112,7 +112,7 @@ func New(c holdfast.Cluster, group string, opts ...Option) (*Producer, error) {
 		cfg.logger.Warn("brokers do not allow look-ups of messages: unknown outcomes cannot be cleared up", "group", group, "error", err)
 	}}
 	var err error
-	if p.officialProducer, err = official.NewProducer(c, group, namedQueue{}); err != nil {
+	if p.officialProducer, err = official.NewProducer(c, group, namedQueue{}, cfg.compressFrom); err != nil {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
 	p.telemetry, err = telemetry.NewProducer(cfg.telemetry, scope, holdfast.Version, official.ClientID(p.officialProducer), c.Namespace)

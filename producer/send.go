@@ -14,10 +14,6 @@ import (
 	"github.com/holdfast-mq/holdfast/internal/telemetry"
 )
 
-// compressionThreshold is the body size from which the official client compresses a message
-// that is alone in its request; it does not compress batches.
-const compressionThreshold = 4096
-
 // Send sends one message. Nil means that the broker answered SEND_OK, or that the message was
 // found stored under the cover of a later SEND_OK of the same broker. With an error there is
 // no result; errors.Is(err, holdfast.ErrOutcomeUnknown) tells whether the message may have
@@ -198,7 +194,7 @@ func sizeOfProperties(properties map[string]string) int {
 func (p *Producer) goesAlone(msg *primitive.Message, properties map[string]string) bool {
 	switch {
 	case !p.config.batching,
-		len(msg.Body) >= compressionThreshold,
+		len(msg.Body) >= p.config.compressFrom,
 		strings.HasPrefix(msg.Topic, retryPrefix),
 		properties["INNER_MULTI_DISPATCH"] != "",
 		properties[primitive.PropertyMsgType] != "":

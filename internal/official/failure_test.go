@@ -25,7 +25,7 @@ func TestClassifyErrorsThatTheClientReturns(t *testing.T) {
 		err  func(t *testing.T) error
 	}{
 		{"not started", NotStarted, func(t *testing.T) error {
-			p, err := NewProducer(holdfast.Cluster{NameServers: []string{"127.0.0.1:1"}}, "group", nil)
+			p, err := NewProducer(holdfast.Cluster{NameServers: []string{"127.0.0.1:1"}}, "group", nil, 4096)
 			require.NoError(t, err)
 			defer func() { require.NoError(t, p.Shutdown()) }()
 			_, err = p.SendSync(t.Context(), message())

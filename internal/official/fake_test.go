@@ -136,7 +136,7 @@ func store(p peer, c *remoting.Command) {
 
 func running(t *testing.T, c holdfast.Cluster) rocketmq.Producer {
 	t.Helper()
-	p, err := NewProducer(c, "group", nil)
+	p, err := NewProducer(c, "group", nil, 4096)
 	require.NoError(t, err)
 	require.NoError(t, p.Start())
 	t.Cleanup(func() { require.NoError(t, p.Shutdown()) })

@@ -16,8 +16,8 @@ import (
 )
 
 // NewProducer returns a producer of the official client that makes exactly one attempt for a
-// SendSync and chooses queues by selector (nil leaves the client's round robin). It is not
-// started and has connected to nothing.
+// SendSync, chooses queues by selector (nil leaves the client's round robin) and compresses
+// bodies of compressFrom bytes and more. It is not started and has connected to nothing.
 //
 // Every producer has an instance name of its own, so that it shares connections, credentials
 // and heartbeats with nothing else in the process, and Shutdown is safe even if Start was
@@ -25,7 +25,7 @@ import (
 // as they are (see holdfast.Cluster.Topic), only the group gets the cluster's namespace here.
 //
 // The error is the client's refusal of its options; c is expected to be valid.
-func NewProducer(c holdfast.Cluster, group string, selector producer.QueueSelector) (rocketmq.Producer, error) {
+func NewProducer(c holdfast.Cluster, group string, selector producer.QueueSelector, compressFrom int) (rocketmq.Producer, error) {
 	if group == "" {
 		// The client would quietly call it DEFAULT_PRODUCER.
 		return nil, errors.New("official: producer: group is empty: name the producer group")
@@ -35,6 +35,7 @@ func NewProducer(c holdfast.Cluster, group string, selector producer.QueueSelect
 		producer.WithInstanceName(instanceName()),
 		producer.WithNameServer(nameServers(c)),
 		producer.WithRetry(0),
+		producer.WithCompressMsgBodyOverHowmuch(compressFrom),
 	}
 	if selector != nil {
 		options = append(options, producer.WithQueueSelector(selector))

@@ -49,7 +49,7 @@ func heartbeats(t *testing.T, b *fake) (ids []string) {
 func TestClientIDOfAnotherProducerIsUnknown(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, ClientID(nil))
-	p, err := NewProducer(holdfast.Cluster{NameServers: []string{"127.0.0.1:1"}}, "group", nil)
+	p, err := NewProducer(holdfast.Cluster{NameServers: []string{"127.0.0.1:1"}}, "group", nil, 4096)
 	require.NoError(t, err)
 	require.NotEmpty(t, ClientID(p))
 	require.NoError(t, p.Shutdown())
@@ -76,7 +76,7 @@ func TestTheSelectorDecides(t *testing.T) {
 	b := broker(t, store)
 	p, err := NewProducer(at(nameServer(t, b.address)), "group", pick(func(_ *primitive.Message, queues []*primitive.MessageQueue) *primitive.MessageQueue {
 		return &primitive.MessageQueue{Topic: "orders", BrokerName: queues[0].BrokerName, QueueId: 41}
-	}))
+	}), 4096)
 	require.NoError(t, err)
 	require.NoError(t, p.Start())
 	defer func() { require.NoError(t, p.Shutdown()) }()
@@ -121,7 +121,7 @@ func TestEveryValidAddressIsAccepted(t *testing.T) {
 	} {
 		c := holdfast.Cluster{NameServers: []string{address}}
 		require.NoError(t, c.Validate())
-		p, err := NewProducer(c, "group", nil)
+		p, err := NewProducer(c, "group", nil, 4096)
 		require.NoError(t, err, address)
 		require.NoError(t, p.Shutdown())
 	}
@@ -139,13 +139,13 @@ func TestADNSNameIsDialled(t *testing.T) {
 
 func TestNothingIsReadFromTheEnvironment(t *testing.T) {
 	t.Setenv("NAMESRV_ADDR", "127.0.0.1:9876")
-	_, err := NewProducer(holdfast.Cluster{}, "group", nil)
+	_, err := NewProducer(holdfast.Cluster{}, "group", nil, 4096)
 	require.ErrorContains(t, err, "official: producer: ")
 }
 
 func TestAGroupIsNeeded(t *testing.T) {
 	t.Parallel()
-	_, err := NewProducer(holdfast.Cluster{NameServers: []string{"127.0.0.1:1"}}, "", nil)
+	_, err := NewProducer(holdfast.Cluster{NameServers: []string{"127.0.0.1:1"}}, "", nil, 4096)
 	require.ErrorContains(t, err, "group is empty")
 }
 
@@ -154,7 +154,7 @@ func TestAProducerNeverStartedCanBeShutDown(t *testing.T) {
 	b := broker(t, store)
 	ns := nameServer(t, b.address)
 	other := running(t, at(ns))
-	p, err := NewProducer(at(ns), "group", nil)
+	p, err := NewProducer(at(ns), "group", nil, 4096)
 	require.NoError(t, err)
 
 	require.NoError(t, p.Shutdown())
