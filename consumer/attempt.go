@@ -62,6 +62,9 @@ func (e *engine) through(ctx context.Context, h *handling, to *target, p pass, o
 }
 
 func reportOf(err error) report {
+	if err == nil {
+		return answered
+	}
 	var verdict *holdfast.Verdict
 	switch {
 	case errors.As(err, &verdict) && verdict.Kind == holdfast.VerdictPause:

@@ -55,8 +55,10 @@ func (e *engine) listen(ctx context.Context, msgs ...*primitive.MessageExt) (mqc
 	for _, msg := range msgs {
 		protect(msg)
 	}
-	if o, orderly := primitive.GetOrderlyCtx(ctx); orderly {
-		return e.listenInOrder(ctx, o, msgs), nil
+	if _, usual := primitive.GetConcurrentlyCtx(ctx); !usual {
+		if o, orderly := primitive.GetOrderlyCtx(ctx); orderly {
+			return e.listenInOrder(ctx, o, msgs), nil
+		}
 	}
 	if e.park.enter() {
 		if e.settle(ctx, msgs) {

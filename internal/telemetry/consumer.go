@@ -25,6 +25,8 @@ type Consumer struct {
 
 	mu      sync.Mutex
 	sources atomic.Pointer[map[from]*source] // replaced under mu, never changed: every message reads it
+
+	sleepsUntil atomic.Int64 // in Unix nanoseconds; see nap
 }
 
 // NewConsumer returns the telemetry of a consumer in the scope of the package with that import
@@ -121,5 +123,19 @@ func (c *Consumer) copied(ctx context.Context, counter metric.Int64Counter, topi
 func (c *Consumer) Held(ctx context.Context, topic, group string, n int) {
 	if c.measures.held.Enabled(ctx) {
 		c.measures.held.Add(ctx, int64(n), metric.WithAttributes(c.source(topic, group).own...))
+	}
+}
+
+// Lag measures how many messages of topic the group has not acknowledged.
+func (c *Consumer) Lag(ctx context.Context, topic, group string, messages int64) {
+	if c.measures.lag.Enabled(ctx) {
+		c.measures.lag.Record(ctx, messages, metric.WithAttributes(c.source(topic, group).own...))
+	}
+}
+
+// Mismatch counts that another member of the group was seen to subscribe topic differently.
+func (c *Consumer) Mismatch(ctx context.Context, topic, group string) {
+	if c.measures.mismatches.Enabled(ctx) {
+		c.measures.mismatches.Add(ctx, 1, metric.WithAttributes(c.source(topic, group).own...))
 	}
 }
