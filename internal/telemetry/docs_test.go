@@ -80,6 +80,8 @@ func TestMeasurementsCarryTheListedAttributes(t *testing.T) {
 	c.Retry(ctx, "orders", "readers", nil)
 	c.DeadLetter(ctx, "orders", "readers", nil)
 	c.Held(ctx, "orders", "readers", 1)
+	c.Lag(ctx, "orders", "readers", 1)
+	c.Mismatch(ctx, "orders", "readers")
 	for _, i := range Instruments {
 		require.Len(t, r.of(i), 1, i.Name)
 		var carried []attribute.Key

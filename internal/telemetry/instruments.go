@@ -26,6 +26,7 @@ const (
 	Histogram               Kind = "histogram"
 	UpDownCounter           Kind = "up-down counter"
 	ObservableUpDownCounter Kind = "observable up-down counter"
+	Gauge                   Kind = "gauge"
 )
 
 // OutcomeKey is the attribute of our own instruments that says how something went.
@@ -40,6 +41,8 @@ var ofProcess = []attribute.Key{
 	semconv.MessagingSystemKey, semconv.MessagingOperationNameKey, semconv.MessagingOperationTypeKey,
 	semconv.MessagingDestinationNameKey, semconv.MessagingConsumerGroupNameKey, semconv.ErrorTypeKey,
 }
+
+var ofGroup = []attribute.Key{semconv.MessagingDestinationNameKey, semconv.MessagingConsumerGroupNameKey}
 
 var ofCopy = []attribute.Key{semconv.MessagingDestinationNameKey, semconv.MessagingConsumerGroupNameKey, OutcomeKey}
 
@@ -76,14 +79,18 @@ var (
 		"Copies for the dead-letter topic, by what came of storing them.", ofCopy}
 	heldMessages = Instrument{"holdfast.consumer.held", UpDownCounter, "{message}",
 		"Messages that wait in memory: held, paused, before another attempt in place or to store a copy.",
-		[]attribute.Key{semconv.MessagingDestinationNameKey, semconv.MessagingConsumerGroupNameKey}}
+		ofGroup}
+	lag = Instrument{"holdfast.consumer.lag", Gauge, "{message}",
+		"Messages of the topic that the group has not acknowledged, as its brokers say; every member measures the whole group.", ofGroup}
+	subscriptionMismatch = Instrument{"holdfast.consumer.subscription_mismatch", Counter, "{mismatch}",
+		"Topics that another member of the group was seen to subscribe differently, each look counted.", ofGroup}
 )
 
 // Instruments lists every instrument of this package.
 var Instruments = []Instrument{
 	operationDuration, sentMessages,
 	attempts, lookups, duplicatesAvoided, batchSize, inFlight, abandoned,
-	processDuration, consumedMessages, retries, deadLetters, heldMessages,
+	processDuration, consumedMessages, retries, deadLetters, heldMessages, lag, subscriptionMismatch,
 }
 
 // durationBounds are those of the messaging conventions, in seconds.
@@ -133,10 +140,12 @@ type consumerMeasures struct {
 	consumedMessages     metric.Int64Counter
 	retries, deadLetters metric.Int64Counter
 	held                 metric.Int64UpDownCounter
+	lag                  metric.Int64Gauge
+	mismatches           metric.Int64Counter
 }
 
 func newConsumerMeasures(meter metric.Meter) (m consumerMeasures, err error) {
-	var errs [5]error
+	var errs [7]error
 	m.processDuration, errs[0] = meter.Float64Histogram(processDuration.Name,
 		metric.WithUnit(processDuration.Unit), metric.WithDescription(processDuration.Description),
 		metric.WithExplicitBucketBoundaries(durationBounds...))
@@ -145,5 +154,7 @@ func newConsumerMeasures(meter metric.Meter) (m consumerMeasures, err error) {
 	m.deadLetters, errs[3] = deadLetters.counter(meter)
 	m.held, errs[4] = meter.Int64UpDownCounter(heldMessages.Name,
 		metric.WithUnit(heldMessages.Unit), metric.WithDescription(heldMessages.Description))
+	m.lag, errs[5] = meter.Int64Gauge(lag.Name, metric.WithUnit(lag.Unit), metric.WithDescription(lag.Description))
+	m.mismatches, errs[6] = subscriptionMismatch.counter(meter)
 	return m, errors.Join(errs[:]...)
 }

@@ -171,6 +171,20 @@ func (c intUpDownCounter) Add(ctx context.Context, n int64, opts ...metric.AddOp
 	c.record(ctx, float64(n), metric.NewAddConfig(opts).Attributes())
 }
 
+type intGauge struct {
+	metricnoop.Int64Gauge
+	instrument
+}
+
+func (m recordingMeter) Int64Gauge(name string, opts ...metric.Int64GaugeOption) (metric.Int64Gauge, error) {
+	c := metric.NewInt64GaugeConfig(opts...)
+	return intGauge{instrument: m.make(name, Gauge, c.Unit(), c.Description(), nil)}, nil
+}
+func (intGauge) Enabled(context.Context) bool { return true }
+func (g intGauge) Record(ctx context.Context, n int64, opts ...metric.RecordOption) {
+	g.record(ctx, float64(n), metric.NewRecordConfig(opts).Attributes())
+}
+
 type intHistogram struct {
 	metricnoop.Int64Histogram
 	instrument
