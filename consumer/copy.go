@@ -3,6 +3,7 @@ package consumer
 import (
 	"bytes"
 	"compress/zlib"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ const (
 	deadPrefix  = "%DLQ%"
 
 	// roomForProperties is the broker's 32,767 bytes less what it adds itself: where the copy
-	// goes after its delay, the region, the cluster, the trace switch.
+	// goes after its delay, the region, the cluster, the trace switch; and headerFor.
 	roomForProperties = 32_767 - 1_024
 	maxReason         = 1_024
 
@@ -59,9 +60,30 @@ const (
 
 // storedCopy is a copy of a message as it is sent.
 type storedCopy struct {
-	id     string // of this copy, empty if there was no room for it
-	header remoting.SendMessageHeader
-	body   []byte
+	id         string // of this copy, empty if there was no room for it
+	header     remoting.SendMessageHeader
+	properties map[string]string
+	body       []byte
+}
+
+// headerFor is the header for a broker that knows the time of delivery, or does not.
+//
+// While some member of the group holds queue locks, the broker makes a dead letter of whatever
+// is sent to the retry topic, and takes its delay level away. Without one, a broker since 5.0
+// reads the time of delivery, and refuses the message for one that is never; with a level it
+// removes the time unread. So the copy is stored as a retry or not at all.
+func (c *storedCopy) headerFor(knowsTimes bool) remoting.SendMessageHeader {
+	header, properties := c.header, c.properties
+	if knowsTimes && c.isDelayed() {
+		properties = maps.Clone(properties)
+		properties[deliverAt] = never
+	}
+	header.Properties = remoting.EncodeProperties(properties)
+	return header
+}
+
+func (c *storedCopy) isDelayed() bool {
+	return c.properties[primitive.PropertyDelayTimeLevel] != ""
 }
 
 // newCopy makes the copy of msg for the group, under wire names.
@@ -84,20 +106,15 @@ func newCopy(c holdfast.Cluster, group string, msg *primitive.MessageExt, f fate
 	required := requiredProperties(c, msg, count)
 	if f != dead {
 		required[primitive.PropertyDelayTimeLevel] = strconv.Itoa(max(level, 1))
-		// While some member of the group holds queue locks, the broker makes a dead letter of
-		// whatever is sent to the retry topic, and takes its delay level away. Without one it
-		// reads the time of delivery, and refuses the message; with one it removes the time.
-		// So this is stored as a retry or not at all.
-		required[deliverAt] = never
 	}
 	copied := &storedCopy{}
-	properties := copied.fit(required, attempt, reason)
+	copied.properties = copied.fit(required, attempt, reason)
 	body, flag := bodyOf(msg)
 	copied.body = body
 	copied.header = remoting.SendMessageHeader{
 		ProducerGroup: c.Topic(group), Topic: c.Topic(retryPrefix + group), QueueID: -1, // the broker chooses
 		SysFlag: flag, BornTimestamp: msg.BornTimestamp, Flag: msg.Flag,
-		Properties: remoting.EncodeProperties(properties), ReconsumeTimes: count, MaxReconsumeTimes: limit,
+		ReconsumeTimes: count, MaxReconsumeTimes: limit,
 	}
 	return copied
 }

@@ -62,10 +62,12 @@ func (a *announce) run(ctx context.Context, topics map[string]string) (away []st
 	var missing []string
 	var failures []error
 	for broker, address := range masters {
+		var err error
 		if there[broker] {
-			continue
+			err = a.allowed(ctx, address)
+		} else {
+			err = a.beat(ctx, address, topics)
 		}
-		err := a.beat(ctx, address, topics)
 		if unanswered := (*remoting.TransportError)(nil); errors.As(err, &unanswered) && ctx.Err() == nil {
 			away = append(away, broker)
 			continue
@@ -74,10 +76,15 @@ func (a *announce) run(ctx context.Context, topics map[string]string) (away []st
 			failures = append(failures, fmt.Errorf("broker %s: %w", broker, err))
 			continue
 		}
-		missing = append(missing, broker)
+		if !there[broker] {
+			missing = append(missing, broker)
+		}
 	}
 	slices.Sort(away)
 	if err := errors.Join(failures...); err != nil {
+		if remoting.Denied(err) {
+			err = fmt.Errorf("%w: the account needs the right to consume (Sub) the topics, and as the group: see docs/ACL.md", err)
+		}
 		return away, fmt.Errorf("consumer: group %q: %w", a.group, err)
 	}
 	if len(away) == len(masters) {
@@ -182,10 +189,20 @@ func (a *announce) beat(ctx context.Context, address string, topics map[string]s
 	}
 	_, err = a.client.Do(ctx, address, remoting.NewRequest(remoting.GetConsumerListByGroup, remoting.ConsumerGroupHeader{ConsumerGroup: group}, nil))
 	left := a.leave(ctx, address, group, id)
-	if refused := (*holdfast.BrokerError)(nil); errors.As(err, &refused) && refused.Code == remoting.SystemError {
+	if refused := (*holdfast.BrokerError)(nil); errors.As(err, &refused) && refused.Code == remoting.SystemError && !remoting.Denied(err) {
 		return errors.New("the group does not exist and the broker does not create it: create it, as with mqadmin updateSubGroup, or set autoCreateSubscriptionGroup=true")
 	}
 	return errors.Join(err, left)
+}
+
+// allowed returns a refusal for want of the right to consume as the group: the official client
+// starts without it, and consumes nothing.
+func (a *announce) allowed(ctx context.Context, address string) error {
+	_, err := a.client.Do(ctx, address, remoting.NewRequest(remoting.GetConsumerListByGroup, remoting.ConsumerGroupHeader{ConsumerGroup: a.cluster.Topic(a.group)}, nil))
+	if refused := (*holdfast.BrokerError)(nil); errors.As(err, &refused) && !remoting.Denied(err) {
+		return nil // nobody is there yet
+	}
+	return err
 }
 
 // leave takes the member out, also when ctx has ended: it would be given queues.

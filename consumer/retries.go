@@ -30,7 +30,8 @@ var (
 	// ErrOrderLocks is why a copy to be tried again was refused: some member of the group holds
 	// queue locks, because it consumes in order, and the broker would have made a dead letter of
 	// the copy. Nothing was stored. The locks are gone 60 s after the last member that consumes
-	// in order has left; until then the copy can only be tried again.
+	// in order has left; until then the copy can only be tried again. Brokers before 5.0 do not
+	// refuse: they make the dead letter.
 	ErrOrderLocks = errors.New("consumer: retries: a member of the group consumes in order and holds queue locks: stop it, and wait for 60 s")
 )
 
@@ -54,6 +55,8 @@ type Retries struct {
 	masters masters
 	lookup  *send.Lookup
 	acked   send.Acked
+
+	versions sync.Map // whether the broker at an address knows times of delivery
 
 	mu       sync.Mutex
 	closed   bool

@@ -103,7 +103,11 @@ var sendStatuses = map[int]primitive.SendStatus{
 
 func (s *storing) send(ctx context.Context, address string) send.Answer {
 	request := remoting.NewRequest(remoting.SendMessageV2, nil, s.copy.body)
-	request.Ext = remoting.EncodeShortHeader(s.copy.header)
+	knowsTimes, err := s.retries.knowsTimes(ctx, address)
+	if err != nil {
+		return send.Answer{Err: err, Unsent: true}
+	}
+	request.Ext = remoting.EncodeShortHeader(s.copy.headerFor(knowsTimes))
 	response, err := s.retries.client.Call(ctx, address, request)
 	if err != nil {
 		return send.Answer{Err: err}
@@ -112,11 +116,31 @@ func (s *storing) send(ctx context.Context, address string) send.Answer {
 	if !stored {
 		return send.Answer{Err: &holdfast.BrokerError{Code: response.Code, Remark: response.Remark, Broker: address}}
 	}
+	s.retries.versions.Store(address, response.Version >= version50)
 	var where remoting.SendMessageResponse
 	if err := remoting.DecodeHeader(response.Ext, &where); err != nil {
 		return send.Answer{Err: err}
 	}
 	return send.Answer{Result: &primitive.SendResult{Status: status, OffsetMsgID: where.MsgID, QueueOffset: where.QueueOffset}}
+}
+
+// version50 is the ordinal of RocketMQ 5.0.0 in answers.
+const version50 = 413
+
+// knowsTimes says whether the broker reads the time of delivery of a message, as brokers do
+// since 5.0. Every answer tells the version; any request will do, the first time.
+func (r *Retries) knowsTimes(ctx context.Context, address string) (bool, error) {
+	if knows, ok := r.versions.Load(address); ok {
+		return knows.(bool), nil
+	}
+	answer, err := r.client.Call(ctx, address, remoting.NewRequest(
+		remoting.GetConsumerListByGroup, remoting.ConsumerGroupHeader{ConsumerGroup: r.cluster.Topic(r.group)}, nil))
+	if err != nil {
+		return false, err
+	}
+	knows := answer.Version >= version50
+	r.versions.Store(address, knows)
+	return knows, nil
 }
 
 func (s *storing) elsewhere(broker string) bool {
@@ -132,9 +156,8 @@ func (s *storing) find(ctx context.Context) *primitive.SendResult {
 	if s.copy.id == "" || len(s.sentTo) == 0 {
 		return nil
 	}
-	properties := remoting.DecodeProperties(s.copy.header.Properties)
 	topic := scheduleTopic
-	if properties[primitive.PropertyDelayTimeLevel] == "" {
+	if !s.copy.isDelayed() {
 		topic = deadPrefix + strings.TrimPrefix(s.copy.header.Topic, retryPrefix)
 	}
 	payload, err := (&remoting.Message{SysFlag: s.copy.header.SysFlag, Body: s.copy.body}).Payload()
@@ -145,7 +168,7 @@ func (s *storing) find(ctx context.Context) *primitive.SendResult {
 	defer cancel()
 	marks := s.retries.acked.Marks()
 	found, _ := s.retries.lookup.Find(ctx, s.sentTo, send.Wanted{
-		Topic: topic, ID: properties[primitive.PropertyUniqueClientMessageIdKeyIndex],
+		Topic: topic, ID: s.copy.properties[primitive.PropertyUniqueClientMessageIdKeyIndex],
 		Body: payload, Properties: map[string]string{copyProperty: s.copy.id},
 	})
 	for _, f := range found {
@@ -173,7 +196,7 @@ func explained(err error) error {
 	case refused.Code == remoting.SystemError && strings.Contains(refused.Remark, "/ by zero"):
 		return fmt.Errorf("%w: the retry topic has no queues: set retryQueueNums of the consumer group to 1", err)
 	case remoting.Denied(refused):
-		return fmt.Errorf("%w: the account needs the right to publish to the retry topic: see docs/ACL.md", err)
+		return fmt.Errorf("%w: the account needs the right to consume (Sub) as the group: see docs/ACL.md", err)
 	}
 	return err
 }

@@ -10,8 +10,11 @@ import (
 	"github.com/holdfast-mq/holdfast/internal/remoting"
 )
 
-// brokerVersion is the version that brokers say they are.
-const brokerVersion = "V5_4_0"
+// brokerVersion is the version that brokers say they are, and its number in every answer.
+const (
+	brokerVersion       = "V5_4_0"
+	brokerVersionNumber = 493
+)
 
 // createTopic answers UPDATE_AND_CREATE_TOPIC.
 func (b *Broker) createTopic(c *call) {

@@ -62,7 +62,9 @@ func (c *call) handle() {
 func (c *call) later(f func()) { c.life.tasks.Go(f) }
 
 func (c *call) response(code int, remark string) *remoting.Command {
-	return c.request.NewResponse(code, remark)
+	response := c.request.NewResponse(code, remark)
+	response.Version = brokerVersionNumber
+	return response
 }
 
 // ok answers SUCCESS with the fields of header, which may be nil.

@@ -15,6 +15,7 @@ var groups = []Scenario{
 	{Name: "HeartbeatMakesAMember", Queues: 1, Run: heartbeatMakesAMember},
 	{Name: "MembersAreToldOfChanges", Queues: 1, Run: membersAreToldOfChanges},
 	{Name: "UnknownGroupHasNoMembers", Run: unknownGroupHasNoMembers},
+	{Name: "AnswersTellTheVersion", Run: answersTellTheVersion},
 	{Name: "NoGroupIsCreated", On: Strict, Queues: 1, Run: noGroupIsCreated},
 	{Name: "GroupsAreCreatedOnRequest", On: Strict, Queues: 1, Run: groupsAreCreatedOnRequest},
 }
@@ -140,4 +141,10 @@ func groupsAreCreatedOnRequest(t *testing.T, on *World) {
 
 	on.must(remoting.NewRequest(remoting.DeleteSubscriptionGroup, remoting.GroupNameHeader{GroupName: on.group}, nil))
 	require.NotContains(t, on.groupNames(), on.group)
+}
+
+// The number is the position in RocketMQ's MQVersion; 5.0.0 has 413.
+func answersTellTheVersion(t *testing.T, on *World) {
+	answer := on.call(remoting.GetConsumerListByGroup, remoting.ConsumerGroupHeader{ConsumerGroup: on.group}, nil)
+	require.GreaterOrEqual(t, answer.Version, 413)
 }
