@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -287,10 +288,18 @@ func TestABatchIsJudgedMessageByMessage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s stored
-		var order []string
+		var mu sync.Mutex
+		var runs []string
+		order := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(runs)
+		}
 		held := false
 		e := guard(t, func(_ context.Context, msg *primitive.MessageExt) error {
-			order = append(order, string(msg.Body))
+			mu.Lock()
+			defer mu.Unlock()
+			runs = append(runs, string(msg.Body))
 			switch {
 			case msg.QueueOffset == 1 && !held:
 				held = true
@@ -304,10 +313,10 @@ func TestABatchIsJudgedMessageByMessage(t *testing.T) {
 		}, into(&s))
 		answer := deliver(concurrent(), e, pulled(1), pulled(2), pulled(3), pulled(4))
 		synctest.Wait()
-		require.Equal(t, []string{"m1", "m2", "m3", "m4"}, order)
+		require.Equal(t, []string{"m1", "m2", "m3", "m4"}, order())
 		require.Empty(t, answer, "m1 is held")
 		require.Equal(t, mqconsumer.ConsumeSuccess, <-answer)
-		require.Equal(t, []string{"m1", "m2", "m3", "m4", "m1"}, order)
+		require.Equal(t, []string{"m1", "m2", "m3", "m4", "m1"}, order())
 		require.Len(t, s.all(), 2)
 	})
 }
@@ -347,6 +356,53 @@ func TestAMessageAtWorkCannotExpire(t *testing.T) {
 	}, WithBackoff(0, 0))
 	require.Equal(t, mqconsumer.ConsumeSuccess, <-deliver(concurrent(), e, pulled(7)))
 	require.Equal(t, 2, runs)
+}
+
+// The official client looks for expired messages beside the handlers; while Guard has a message,
+// held, waiting or worked on, it never finds one.
+func TestTheClientsExpiryFindsNothingAtWork(t *testing.T) {
+	t.Parallel()
+	const messages = 200
+	var s stored
+	e := guard(t, func(_ context.Context, msg *primitive.MessageExt) error {
+		msg.WithProperty("the handler's", "own")
+		switch n := len(msg.GetProperty("tries")); {
+		case n < 3 && msg.QueueOffset%2 == 0:
+			msg.WithProperty("tries", msg.GetProperty("tries")+"x")
+			return holdfast.Hold(0, nil)
+		case msg.QueueOffset%5 == 0:
+			return errNo
+		}
+		return nil
+	}, into(&s))
+	msgs := make([]*primitive.MessageExt, messages)
+	for i := range msgs {
+		msgs[i] = pulled(int64(i))
+	}
+	var answers []<-chan mqconsumer.ConsumeResult
+	for _, msg := range msgs {
+		// As the client does before the call, long ago.
+		msg.WithProperty(primitive.PropertyConsumeStartTime, "1")
+		answers = append(answers, deliver(concurrent(), e, msg))
+	}
+	guarded := map[int]bool{}
+	for _, answer := range answers {
+		for done := false; !done; {
+			select {
+			case result := <-answer:
+				require.Equal(t, mqconsumer.ConsumeSuccess, result)
+				done = true
+			default:
+				for i, msg := range msgs {
+					begun := msg.GetProperty(primitive.PropertyConsumeStartTime)
+					require.False(t, guarded[i] && begun != farAhead, "message %d could expire: %s", i, begun)
+					guarded[i] = guarded[i] || begun == farAhead
+				}
+				runtime.Gosched()
+			}
+		}
+	}
+	require.Len(t, s.all(), messages/5)
 }
 
 func TestGuardComplainsAboutEverythingAtOnce(t *testing.T) {

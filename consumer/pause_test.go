@@ -145,3 +145,26 @@ func TestAPausedMessageParks(t *testing.T) {
 		require.Equal(t, mqconsumer.ConsumeRetryLater, <-answer)
 	})
 }
+
+// Nor is a paused handler probed once a drain has begun, though the probe is due.
+func TestADrainProbesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var e *engine
+		var runs atomic.Int32
+		e = guard(t, func(context.Context, *primitive.MessageExt) error {
+			if runs.Add(1) > 1 {
+				return nil
+			}
+			e.park.close()
+			return holdfast.Pause(errNo)
+		}, WithBackoff(0, 0))
+		answer := deliver(concurrent(), e, pulled(7))
+		require.NoError(t, e.park.wait(t.Context()))
+		synctest.Wait()
+		require.EqualValues(t, 1, runs.Load())
+		require.Empty(t, answer)
+		e.park.release()
+		require.Equal(t, mqconsumer.ConsumeRetryLater, <-answer)
+	})
+}
