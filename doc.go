@@ -7,6 +7,7 @@
 // the outcomes a send can have. The work is done in the packages below it:
 //
 //   - producer: every send tells the truth; a drop-in for rocketmq.Producer
+//   - consumer: a message is acknowledged when its handler has finished, and not before
 //   - rmqtest: a name server and brokers in the test's own process, with scripted faults
 //
 // Every send ends in one of three ways. A nil error: the broker answered SEND_OK.
