@@ -15,7 +15,7 @@ type lanes struct {
 
 // aloneWidth is how many unkeyed messages of one topic are in flight at once that have a
 // request of their own: as many as callers of the official client would have.
-const aloneWidth = 256
+const aloneWidth = 1024
 
 // laneKey names a lane: a queue, or any queue of its topic. Unkeyed messages that go alone have
 // a lane of their own, so that they neither wait for batches nor cut them short.

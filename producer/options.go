@@ -96,7 +96,7 @@ func WithoutBatching() Option { return func(c *config) { c.batching = false } }
 
 // WithLanes sets how many batches of unkeyed messages of one topic are in flight at once. The
 // default is 2: more means smaller batches. Messages with a sharding key have one lane for
-// each queue, and messages that cannot be in a batch up to 256, whatever this says.
+// each queue, and messages that cannot be in a batch up to 1,024, whatever this says.
 func WithLanes(n int) Option { return func(c *config) { c.lanes = n } }
 
 // WithMaxBatchBytes bounds a batch that forms by itself. The default is 1 MiB.

@@ -31,11 +31,14 @@ func newWorker(l *lane) *worker {
 
 func (w *worker) work() {
 	for w.next() {
-		_, err := w.loop.Run(w.batch.ctx)
+		b := w.batch
+		_, err := w.loop.Run(b.ctx)
 		if !w.conclude(err) {
 			return
 		}
-		runtime.Gosched() // whoever was just answered may have the next message
+		if len(b.tasks) > 1 {
+			runtime.Gosched() // those who were just answered may have the next messages
+		}
 	}
 }
 

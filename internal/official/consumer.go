@@ -1,6 +1,7 @@
 package official
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/apache/rocketmq-client-go/v2"
 	"github.com/apache/rocketmq-client-go/v2/consumer"
+	"github.com/apache/rocketmq-client-go/v2/hooks"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 
 	"github.com/holdfast-mq/holdfast"
@@ -23,13 +25,20 @@ type Push struct {
 	FromLast bool
 	FromTime time.Time
 
-	Goroutines   int // that call listeners, for each topic: 1 to 100,000, default 20
+	Goroutines   int // that call listeners, for each topic: 1 to 100,000, default DefaultGoroutines
 	PullMessages int // of one pull: 1 to 1,024, default 32
 
 	// A queue with more than so many messages, or so many MiB of bodies, not acknowledged is
 	// not pulled from: 1 to 65,535, default 1,024; 1 to 1,024, default 512.
 	CachedMessages, CachedMiB int
+
+	// Pulled sees what a pull has returned before any listener does, and may change the
+	// messages' properties. It is called on the client's goroutines; a panic of it is dropped.
+	Pulled func([]*primitive.MessageExt)
 }
+
+// DefaultGoroutines is how many listeners of a topic run at once by default.
+const DefaultGoroutines = 20
 
 // consumeTimeout is when the client takes a message away from a listener that is still at it,
 // sends it back without looking whether that was accepted, and drops it. A listener of ours
@@ -45,7 +54,7 @@ const consumeTimeout = 24 * time.Hour
 // It is a clustering one, because the client drops what fails in a broadcast. It has an
 // instance name of its own, gives listeners one message at a time, and commits by itself. It
 // never dead-letters (16 attempts, or without end in order; the listener decides that), and has
-// no interceptors or hooks, in which an error or a short answer acknowledges, no trace and no
+// no interceptors, in which an error acknowledges, no filter but Pulled, no trace and no
 // namespace: topics are subscribed as they are (see holdfast.Cluster.Topic), only the group gets
 // the cluster's namespace here.
 //
@@ -84,10 +93,14 @@ func (p Push) options() []consumer.Option {
 		consumer.WithConsumeTimeout(consumeTimeout),
 		consumer.WithMaxReconsumeTimes(-1),
 		consumer.WithAutoCommit(true),
-		consumer.WithConsumeGoroutineNums(p.Goroutines),
+		// Not 0: the client makes the slots of a topic before it replaces that by its default.
+		consumer.WithConsumeGoroutineNums(cmp.Or(p.Goroutines, DefaultGoroutines)),
 		consumer.WithPullBatchSize(int32(p.PullMessages)),
 		consumer.WithPullThresholdForQueue(int64(p.CachedMessages)),
 		consumer.WithPullThresholdSizeForQueue(p.CachedMiB),
+	}
+	if p.Pulled != nil {
+		options = append(options, consumer.WithFilterMessageHook([]hooks.FilterMessageHook{p.pulled}))
 	}
 	switch {
 	case p.FromLast:
@@ -99,6 +112,13 @@ func (p Push) options() []consumer.Option {
 	default:
 		return append(options, consumer.WithConsumeFromWhere(consumer.ConsumeFromFirstOffset))
 	}
+}
+
+// pulled is a filter that lets everything pass: what a filter leaves out counts as consumed.
+func (p Push) pulled(ctx *hooks.FilterMessageContext) ([]*primitive.MessageExt, error) {
+	defer func() { _ = recover() }() // on a goroutine where it would end the process
+	p.Pulled(ctx.Msg)
+	return ctx.Msg, nil
 }
 
 // validate finds what the client would only complain of in Start, which cannot be repeated.

@@ -1,0 +1,75 @@
+package consumer
+
+import (
+	"context"
+
+	mqconsumer "github.com/apache/rocketmq-client-go/v2/consumer"
+	"github.com/apache/rocketmq-client-go/v2/primitive"
+)
+
+// strayProperty keeps the original topic of a stray on its way to the listener.
+const strayProperty = "HOLDFAST_STRAY"
+
+// strays are retries whose original topic is not subscribed here. The official client has no
+// listener for them: it sends them back, passes over the answer, and forgets them. So they are
+// given another topic's listener, which gives them their own back; what to do with them is the
+// router's to say, and then nothing is acknowledged that was not stored.
+type strays struct {
+	retryTopic string // wire name
+	adoptive   string // wire name of a topic that has a listener
+	subscribed func(wireTopic string) bool
+}
+
+// adopt is called with what was pulled, before any listener.
+func (s *strays) adopt(msgs []*primitive.MessageExt) {
+	for _, msg := range msgs {
+		if msg.Topic != s.retryTopic {
+			continue
+		}
+		original := msg.GetProperty(primitive.PropertyRetryTopic)
+		if s.subscribed(original) {
+			continue
+		}
+		if original == "" {
+			original = s.retryTopic // somebody sent it here
+		}
+		msg.WithProperty(strayProperty, original)
+		msg.WithProperty(primitive.PropertyRetryTopic, s.adoptive)
+	}
+}
+
+// restore undoes it.
+func (s *strays) restore(msg *primitive.MessageExt) {
+	original := msg.GetProperty(strayProperty)
+	if original == "" {
+		return
+	}
+	msg.RemoveProperty(strayProperty)
+	msg.WithProperty(primitive.PropertyRetryTopic, original)
+	msg.Topic = original
+}
+
+func (c *Consumer) newStrays() *strays {
+	s := &strays{retryTopic: c.cluster.Topic(retryPrefix + c.group)}
+	wire := map[string]bool{}
+	for topic := range c.handlers {
+		wire[c.cluster.Topic(topic)] = true
+		s.adoptive = c.cluster.Topic(topic)
+	}
+	s.subscribed = func(topic string) bool { return wire[topic] }
+	return s
+}
+
+// listener is what the official client calls.
+func (c *Consumer) listener(s *strays) func(context.Context, ...*primitive.MessageExt) (mqconsumer.ConsumeResult, error) {
+	return func(ctx context.Context, msgs ...*primitive.MessageExt) (mqconsumer.ConsumeResult, error) {
+		for _, msg := range msgs {
+			s.restore(msg)
+		}
+		result, err := c.engine.listen(ctx, msgs...)
+		if result == mqconsumer.ConsumeSuccess {
+			c.acknowledged.now()
+		}
+		return result, err
+	}
+}
