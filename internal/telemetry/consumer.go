@@ -26,7 +26,7 @@ type Consumer struct {
 	mu      sync.Mutex
 	sources atomic.Pointer[map[from]*source] // replaced under mu, never changed: every message reads it
 
-	sleepsUntil atomic.Int64 // in Unix nanoseconds; see nap
+	tracing napping
 }
 
 // NewConsumer returns the telemetry of a consumer in the scope of the package with that import

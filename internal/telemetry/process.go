@@ -41,26 +41,18 @@ func (c *Consumer) Start(ctx context.Context, msg *primitive.MessageExt, group, 
 			ctx = baggage.ContextWithBaggage(ctx, b)
 		}
 	}
-	if c.asleep(begun) {
+	if c.tracing.asleep(begun) {
 		return ctx, Process{c: c, from: s, ctx: ctx, span: noSpan, begun: begun}
 	}
 	ctx, span := c.tracer.Start(ctx, s.spanName, options...)
 	if span.IsRecording() {
 		span.SetAttributes(ofMessage(&msg.Message)...)
 		span.SetAttributes(ofDelivery(msg, broker, queue)...)
-	} else if !span.SpanContext().IsValid() {
-		c.sleepsUntil.Store(begun.Add(nap).UnixNano())
+	} else {
+		c.tracing.see(span, begun)
 	}
 	return ctx, Process{c: c, from: s, ctx: ctx, span: span, begun: begun}
 }
-
-// A tracer without an SDK makes spans without an id, at the price of a few allocations each. One
-// that did is not asked again for as long as nap: an SDK may be installed at any time.
-const nap = time.Second
-
-var noSpan = trace.SpanFromContext(context.Background())
-
-func (c *Consumer) asleep(now time.Time) bool { return now.UnixNano() < c.sleepsUntil.Load() }
 
 // ofDelivery returns what a span says of a message that was stored.
 func ofDelivery(msg *primitive.MessageExt, broker string, queue int) []attribute.KeyValue {

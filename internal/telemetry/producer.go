@@ -50,6 +50,7 @@ type Producer struct {
 	measures   measures
 	cluster    holdfast.Cluster // only for its namespace
 	clientID   string
+	tracing    napping
 
 	destinations sync.Map // topic: *destination
 	known        atomic.Int64

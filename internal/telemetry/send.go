@@ -37,11 +37,11 @@ func (p *Producer) Start(ctx context.Context, msg *primitive.Message) (context.C
 	if links := p.links(msg); links != nil {
 		options = clientOptions(to, links)
 	}
-	ctx, span := p.tracer.Start(ctx, to.spanName, options...)
-	if span.IsRecording() {
-		span.SetAttributes(ofMessage(msg)...)
+	ctx, s := p.begin(ctx, to, options, 1)
+	if s.span.IsRecording() {
+		s.span.SetAttributes(ofMessage(msg)...)
 	}
-	return ctx, Send{p: p, to: to, ctx: ctx, span: span, begun: time.Now(), count: 1}
+	return ctx, s
 }
 
 // StartBatch is Start for a call that sends several messages of one topic as one request. It
@@ -57,11 +57,21 @@ func (p *Producer) StartBatch(ctx context.Context, msgs []*primitive.Message) (c
 	} else if links != nil {
 		options = append(options[:len(options):len(options)], trace.WithLinks(links...))
 	}
-	ctx, span := p.tracer.Start(ctx, to.spanName, options...)
-	if span.IsRecording() {
-		span.SetAttributes(semconv.MessagingBatchMessageCount(len(msgs)))
+	ctx, s := p.begin(ctx, to, options, len(msgs))
+	if s.span.IsRecording() {
+		s.span.SetAttributes(semconv.MessagingBatchMessageCount(len(msgs)))
 	}
-	return ctx, Send{p: p, to: to, ctx: ctx, span: span, begun: time.Now(), count: len(msgs)}
+	return ctx, s
+}
+
+func (p *Producer) begin(ctx context.Context, to *destination, options []trace.SpanStartOption, count int) (context.Context, Send) {
+	s := Send{p: p, to: to, ctx: ctx, span: noSpan, begun: time.Now(), count: count}
+	if p.tracing.asleep(s.begun) {
+		return ctx, s
+	}
+	s.ctx, s.span = p.tracer.Start(ctx, to.spanName, options...)
+	p.tracing.see(s.span, s.begun)
+	return s.ctx, s
 }
 
 func clientOptions(to *destination, links []trace.Link) []trace.SpanStartOption {
