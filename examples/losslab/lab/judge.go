@@ -23,7 +23,7 @@ type stored struct {
 	uniqueKey string
 }
 
-// counts is what became of the orders that a client sent, in orders.
+// counts is what became of the orders that a client sent, or consumed, in orders.
 type counts struct {
 	attempted    int
 	acknowledged int
@@ -33,6 +33,11 @@ type counts struct {
 	apart        int // of these, under more than one UNIQ_KEY: nobody can tell that they are one
 	recovered    int // of unknown outcome, and there
 	unexpected   int // said to be not stored, and there
+
+	// Of consumers, whose acknowledgements are offsets.
+	delivered int // had an effect
+	dead      int // had none, and is a dead letter
+	waiting   int // had none yet
 }
 
 func (c *counts) add(other counts) {
@@ -44,6 +49,9 @@ func (c *counts) add(other counts) {
 	c.apart += other.apart
 	c.recovered += other.recovered
 	c.unexpected += other.unexpected
+	c.delivered += other.delivered
+	c.dead += other.dead
+	c.waiting += other.waiting
 }
 
 // refused is how many were said to be not stored.

@@ -2,47 +2,85 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
 
-// lab sends orders with both clients while things go wrong at the brokers.
+// lab sends and consumes orders with both clients while things go wrong.
 type lab struct {
 	target   target
 	fragile  fragile
 	weakness string
-	orders   int // per scenario and client
+	orders   int // per scenario and client; consumptions have fewer
 	say      func(format string, args ...any)
 	avoided  duplicatesAvoided
 }
 
-// result is what came of one scenario.
+// result is what came of one scenario or consumption.
 type result struct {
-	title  string
-	counts [clientCount]counts
-	bites  symptom
+	title      string
+	isConsumed bool // of a consumption
+	counts     [clientCount]counts
+	bites      symptom
 }
 
-// run plays every scenario and then looks at what the brokers have. The error means that the
-// lab itself failed, and that there is nothing to tell.
+// run plays every scenario and every consumption and looks at what the brokers have. The
+// error means that the lab itself failed, and that there is nothing to tell.
 func (l *lab) run(ctx context.Context) ([]result, error) {
 	scenarios := l.scenarios()
 	attempts := make([][clientCount][]attempt, len(scenarios))
-	for i, s := range scenarios {
-		var err error
-		if attempts[i], err = l.play(ctx, s); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.title, err)
-		}
+	last := len(scenarios) - 1
+	if err := l.playAll(ctx, scenarios[:last], attempts[:last]); err != nil {
+		return nil, err
+	}
+	// The last scenario has a broker of its own.
+	var consumed []result
+	err := together(ctx,
+		func(ctx context.Context) error { return l.playAll(ctx, scenarios[last:], attempts[last:]) },
+		func(ctx context.Context) (err error) {
+			consumed, err = l.consume(ctx)
+			return err
+		})
+	if err != nil {
+		return nil, err
 	}
 	l.say("reading what the brokers have stored")
 	results := make([]result, len(scenarios))
 	for i, s := range scenarios {
-		var err error
 		if results[i], err = judgeScenario(ctx, s, attempts[i]); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.title, err)
 		}
 	}
-	return results, nil
+	return append(results, consumed...), nil
+}
+
+// playAll plays scenarios, one after the other.
+func (l *lab) playAll(ctx context.Context, scenarios []scenario, attempts [][clientCount][]attempt) error {
+	for i, s := range scenarios {
+		var err error
+		if attempts[i], err = l.play(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.title, err)
+		}
+	}
+	return nil
+}
+
+// together runs them all at once. The first that fails ends the others.
+func together(ctx context.Context, all ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failures := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, one := range all {
+		wg.Go(func() {
+			if failures[i] = one(ctx); failures[i] != nil {
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(failures...)
 }
 
 // play sends the jobs of a scenario with both clients at once, through the same fault.

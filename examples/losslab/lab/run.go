@@ -1,8 +1,10 @@
 // Package lab is the loss lab: it sends the same orders with the official client, used as its
 // own examples use it, and with holdfast, to the same broker at the same time, while that is
 // frozen, killed, its answers get lost and what it stores is not durable, and while some of
-// the messages are copies of transactional ones. Then it reads what the broker has stored and
-// prints for both what they said and what is true.
+// the messages are copies of transactional ones. Then it consumes orders with both clients'
+// consumers, under the same handlers, which fail, panic, are too slow or run on. At last it
+// reads what the broker has stored and was told, and prints for both what they said and what
+// is true.
 package lab
 
 import (
@@ -28,9 +30,9 @@ type Brokers struct {
 }
 
 // Main runs the lab with the program's arguments and returns its exit status: 0 if holdfast
-// lost and misreported nothing, 1 if it did or stored an order twice under different
-// UNIQ_KEYs, 2 if a fault did nothing to the raw client, 3 if the lab could not run, and 130
-// if it was interrupted.
+// lost and misreported nothing, 1 if it did, stored an order twice under different UNIQ_KEYs or
+// had not delivered one in the end, 2 if a fault did nothing to the raw client, 3 if the lab
+// could not run, and 130 if it was interrupted.
 func Main(brokers Brokers) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once; package cluster sends it when its brokers are
@@ -94,7 +96,7 @@ func compare(ctx context.Context, choice choice, orders int, out io.Writer, isQu
 
 	fmt.Fprintln(out)
 	printTable(out, results)
-	fmt.Fprintf(out, "\n%s\nlook-ups kept holdfast from storing %d messages twice\n", legend, lab.avoided.messages.Load())
+	fmt.Fprintf(out, "look-ups kept holdfast from storing %d messages twice\n", lab.avoided.messages.Load())
 	line, exit, complaints := verdict(results, choice.isModel)
 	for _, complaint := range complaints {
 		fmt.Fprintln(out, complaint)

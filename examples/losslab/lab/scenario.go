@@ -60,7 +60,8 @@ var (
 )
 
 // scenarios are all of them. What is forwarded comes first: its losses are then final at the
-// end, because the broker has given the half messages up.
+// end, because the broker has given the half messages up. What has a broker of its own comes
+// last.
 func (l *lab) scenarios() []scenario {
 	return []scenario{
 		{

@@ -49,6 +49,10 @@ type target interface {
 	lossy() site
 	loseAnswers(lose func(topic string) bool) (stop func())
 
+	// refuseRetries has lossy refuse what would become a retry or a dead letter of a group,
+	// whoever makes it, until it is stopped.
+	refuseRetries(group string) *refusal
+
 	close()
 }
 

@@ -24,8 +24,11 @@ func modelChoice(why string) choice {
 	}
 }
 
+// retryScale makes the 10 s after which a message is tried again one.
+const retryScale = 0.1
+
 func startModel(context.Context) (target, error) {
-	brokers, err := rmqtest.Start()
+	brokers, err := rmqtest.Start(rmqtest.WithTimeScale(retryScale))
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +74,8 @@ func (m *modelTarget) lossy() site { return m.place }
 func (m *modelTarget) loseAnswers(lose func(topic string) bool) (stop func()) {
 	return m.brokers.Intercept(rmqtest.Send, losing(lose)).Remove
 }
+
+func (m *modelTarget) refuseRetries(group string) *refusal { return refuseRetries(m.brokers, group) }
 
 // committed makes the messages by hand, with the properties that they have on a broker: the
 // model does not end transactions.

@@ -66,6 +66,8 @@ func (r *realTarget) loseAnswers(lose func(topic string) bool) (stop func()) {
 	return r.proxy.Intercept(rmqtest.Send, losing(lose)).Remove
 }
 
+func (r *realTarget) refuseRetries(group string) *refusal { return refuseRetries(r.proxy, group) }
+
 func losing(lose func(topic string) bool) func(*rmqtest.Request) rmqtest.Action {
 	return func(r *rmqtest.Request) rmqtest.Action {
 		if lose(r.Topic) {

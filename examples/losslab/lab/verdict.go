@@ -33,7 +33,7 @@ func verdict(results []result, model bool) (line string, exit int, complaints []
 			complaints = append(complaints, fmt.Sprintf("%s: holdfast %s", r.title, complaint))
 		}
 	}
-	if held.acknowledged == 0 {
+	if total(only(results, false)).counts[heldClient].acknowledged == 0 {
 		exit = exitBroken
 		complaints = append(complaints, "holdfast sent nothing at all: whoever says nothing does not lie")
 	}
@@ -50,6 +50,9 @@ func broken(c counts) (complaints []string) {
 	}
 	if c.apart > 0 {
 		complaints = append(complaints, fmt.Sprintf("doubled %d under different UNIQ_KEYs", c.apart))
+	}
+	if c.waiting > 0 {
+		complaints = append(complaints, fmt.Sprintf("had not delivered %d in the end", c.waiting))
 	}
 	return complaints
 }

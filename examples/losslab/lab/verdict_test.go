@@ -23,6 +23,8 @@ func TestVerdict(t *testing.T) {
 		{"lost", bitten, counts{attempted: 10, acknowledged: 10, lost: 1}, exitBroken, "a fault: holdfast lost 1"},
 		{"misreported", bitten, counts{attempted: 10, acknowledged: 8, unexpected: 2}, exitBroken, "a fault: holdfast said not stored of 2 that are"},
 		{"a duplicate under two ids", bitten, counts{attempted: 10, acknowledged: 10, doubled: 1, apart: 1}, exitBroken, "a fault: holdfast doubled 1 under different UNIQ_KEYs"},
+		{"not delivered", bitten, counts{attempted: 10, acknowledged: 9, delivered: 9, waiting: 1}, exitBroken, "a fault: holdfast had not delivered 1 in the end"},
+		{"a dead letter", bitten, counts{attempted: 10, acknowledged: 10, delivered: 9, dead: 1}, exitHeld, ""},
 		{"honest and useless", bitten, counts{attempted: 10}, exitBroken, "holdfast sent nothing at all"},
 		{"no bite", unharmed, unharmed, exitNoBite, "a fault: no bite: nothing of the raw client's was lost"},
 		{"no bite, and worse", unharmed, counts{attempted: 10, acknowledged: 10, lost: 1}, exitBroken, "a fault: holdfast lost 1"},
@@ -52,6 +54,14 @@ func TestVerdictLineHasTheSums(t *testing.T) {
 	require.Equal(t, "verdict: raw lost 11 doubled 22 unexpected 33; holdfast lost 0 doubled 4 unexpected 0 (model broker)", line)
 }
 
+func TestVerdictWantsSomethingSent(t *testing.T) {
+	t.Parallel()
+	consumed := counts{attempted: 10, acknowledged: 10, delivered: 10}
+	_, exit, complaints := verdict([]result{{bites: loses, isConsumed: true, counts: [clientCount]counts{{lost: 1}, consumed}}}, false)
+	require.Equal(t, exitBroken, exit)
+	require.Contains(t, strings.Join(complaints, "\n"), "holdfast sent nothing at all")
+}
+
 func TestSymptoms(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -62,6 +72,7 @@ func TestSymptoms(t *testing.T) {
 		"lost":      {loses, counts{lost: 1}, counts{doubled: 1, unexpected: 1}},
 		"refused":   {fails, counts{attempted: 3, acknowledged: 1, unknown: 1}, counts{attempted: 3, acknowledged: 2, unknown: 1}},
 		"doubled":   {misreports, counts{doubled: 1}, counts{lost: 1}},
+		"repeated":  {repeats, counts{doubled: 1}, counts{lost: 1, unexpected: 1}},
 		"misreport": {misreports, counts{unexpected: 1}, counts{lost: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,20 +87,31 @@ func TestTableHasARowForEachClientAndTheSums(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	printTable(&out, []result{
-		{title: "a fault", counts: [clientCount]counts{{1, 2, 3, 4, 5, 6, 7, 8}, {attempted: 10}}},
+		{title: "a fault", counts: [clientCount]counts{{attempted: 1, acknowledged: 2, unknown: 3, lost: 4, doubled: 5, apart: 6, recovered: 7, unexpected: 8}, {attempted: 10}}},
 		{title: "another", counts: [clientCount]counts{{attempted: 100}, {attempted: 1000}}},
+		{title: "a handler", isConsumed: true, counts: [clientCount]counts{
+			{attempted: 11, acknowledged: 12, delivered: 13, lost: 14, doubled: 15, dead: 16, waiting: 17},
+			{attempted: 20},
+		}},
 	})
 	var rows [][]string
 	for line := range strings.Lines(out.String()) {
-		rows = append(rows, strings.Fields(line))
+		if !strings.Contains(sentLegend+consumedLegend, line) {
+			rows = append(rows, strings.Fields(line))
+		}
 	}
 	require.Equal(t, [][]string{
-		strings.Fields("attempted acknowledged unknown lost doubled two keys recovered unexpected"),
+		strings.Fields("sending attempted acknowledged unknown lost doubled two keys recovered unexpected"),
 		strings.Fields("a fault raw 1 2 3 4 5 6 7 8"),
 		strings.Fields("holdfast 10 0 0 0 0 0 0 0"),
 		strings.Fields("another raw 100 0 0 0 0 0 0 0"),
 		strings.Fields("holdfast 1000 0 0 0 0 0 0 0"),
 		strings.Fields("in all raw 101 2 3 4 5 6 7 8"),
 		strings.Fields("holdfast 1010 0 0 0 0 0 0 0"),
+		strings.Fields("consuming attempted acknowledged delivered lost doubled dead waiting"),
+		strings.Fields("a handler raw 11 12 13 14 15 16 17"),
+		strings.Fields("holdfast 20 0 0 0 0 0 0"),
+		strings.Fields("in all raw 11 12 13 14 15 16 17"),
+		strings.Fields("holdfast 20 0 0 0 0 0 0"),
 	}, rows)
 }
