@@ -23,9 +23,10 @@ func Scenarios() []Scenario {
 	)
 }
 
-// Consumers is what is about the official client's push consumer. That has data races of its
-// own, in Start, in rebalancing and where it consumes in order: run these without -race.
-func Consumers() []Scenario { return slices.Clone(consumers) }
+// Consumers is what is about push consumers: the official client's, and ours on top of it. That
+// has data races of its own, in Start, in rebalancing and where it consumes in order: run these
+// without -race.
+func Consumers() []Scenario { return slices.Concat(consumers, consuming) }
 
 // atOnce is how many scenarios run at a time on one target: they mostly wait.
 const atOnce = 12
