@@ -38,10 +38,16 @@ func (on *world) timed() []*group {
 func slowerThanTheClientsTimeoutAndKilled(on *world) {
 	const slow = 8
 	on.send(slow, what{"take": "1h"})
-	each(on.timed(), func(g *group) {
+	groups := on.timed()
+	first := map[*group]*member{}
+	for _, g := range groups {
 		g.configure("retryQueueNums", 0)
-		first := g.start("-concurrency", "20")
+		first[g] = g.start("-concurrency", "20")
+	}
+	each(groups, func(g *group) {
 		g.eventually(func() bool { return len(g.history().began) == slow }, "%s is at work", g.name)
+	})
+	each(groups, func(g *group) {
 		if !g.isOurs() {
 			// What is sent back lets the offsets go on when something behind it is handled.
 			g.eventually(func() bool { on.send(queues, nil); return len(g.acknowledged()) > slow+queues }, "raw acknowledges what its handlers are at")
@@ -49,7 +55,7 @@ func slowerThanTheClientsTimeoutAndKilled(on *world) {
 			g.eventually(func() bool { return len(g.history().done) >= 3*queues }, "%s handles others", g.name)
 		}
 		g.requireNothingEarly()
-		first.kill()
+		first[g].kill()
 		g.requireNothingEarly()
 
 		g.start("-quick")
