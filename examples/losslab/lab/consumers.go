@@ -12,10 +12,9 @@ const (
 	fewest        = 60 // orders of a consumption, for every fault to bite
 )
 
-// consume plays every consumption with both clients' consumers, all at once, and then looks at
-// what the broker says about each.
+// consume plays every consumption with both clients' consumers, each when its time has come,
+// and then looks at what the broker says about it.
 func (l *lab) consume(ctx context.Context) ([]result, error) {
-	l.say("consumers: handlers fail, panic, are too slow, run on; retries are refused")
 	consumptions := l.consumptions()
 	feeder, err := newHeld(l.target.cluster(), "consumers", &l.avoided)
 	if err != nil {

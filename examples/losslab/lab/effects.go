@@ -48,6 +48,13 @@ func (e *effects) orders() int {
 	return len(e.effects)
 }
 
+// wake has idle begin anew.
+func (e *effects) wake() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.last = time.Now()
+}
+
 // idle is for how long nothing has happened; 0 while a handler runs.
 func (e *effects) idle() time.Duration {
 	e.mu.Lock()

@@ -15,6 +15,11 @@ type lab struct {
 	orders   int // per scenario and client; consumptions have fewer
 	say      func(format string, args ...any)
 	avoided  duplicatesAvoided
+
+	thawed  moment              // the target will not be frozen any more
+	refused [clientCount]moment // retries were refused, and the target may be killed
+	revived moment              // it is back
+	calm    moment              // nothing more will happen to it
 }
 
 // result is what came of one scenario or consumption.
@@ -30,17 +35,23 @@ type result struct {
 func (l *lab) run(ctx context.Context) ([]result, error) {
 	scenarios := l.scenarios()
 	attempts := make([][clientCount][]attempt, len(scenarios))
-	last := len(scenarios) - 1
-	if err := l.playAll(ctx, scenarios[:last], attempts[:last]); err != nil {
-		return nil, err
-	}
-	// The last scenario has a broker of its own.
 	var consumed []result
 	err := together(ctx,
-		func(ctx context.Context) error { return l.playAll(ctx, scenarios[last:], attempts[last:]) },
 		func(ctx context.Context) (err error) {
 			consumed, err = l.consume(ctx)
 			return err
+		},
+		func(ctx context.Context) error {
+			for i, s := range scenarios {
+				if s.begins != nil {
+					s.begins.close()
+				}
+				var err error
+				if attempts[i], err = l.play(ctx, s); err != nil {
+					return fmt.Errorf("%s: %w", s.title, err)
+				}
+			}
+			return nil
 		})
 	if err != nil {
 		return nil, err
@@ -53,17 +64,6 @@ func (l *lab) run(ctx context.Context) ([]result, error) {
 		}
 	}
 	return append(results, consumed...), nil
-}
-
-// playAll plays scenarios, one after the other.
-func (l *lab) playAll(ctx context.Context, scenarios []scenario, attempts [][clientCount][]attempt) error {
-	for i, s := range scenarios {
-		var err error
-		if attempts[i], err = l.play(ctx, s); err != nil {
-			return fmt.Errorf("%s: %w", s.title, err)
-		}
-	}
-	return nil
 }
 
 // together runs them all at once. The first that fails ends the others.

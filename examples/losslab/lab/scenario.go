@@ -24,6 +24,7 @@ type scenario struct {
 	title    string
 	site     site
 	patience time.Duration // of the caller of each send
+	begins   *moment       // comes with it; may be nil
 
 	// jobs make of orders what is to be sent; nil sends the orders.
 	jobs func(ctx context.Context, orders []order) ([]job, error)
@@ -76,7 +77,7 @@ func (l *lab) scenarios() []scenario {
 		},
 		{
 			name: "killed", title: "broker killed (-9) and restarted",
-			site: l.target, patience: longPatience,
+			site: l.target, patience: longPatience, begins: &l.thawed,
 			// Of what was in flight at the kill, all, some or nothing may have been stored.
 			strike: l.killAndRestart, bites: fails,
 		},
@@ -87,7 +88,7 @@ func (l *lab) scenarios() []scenario {
 		},
 		{
 			name: "weak", title: l.weakness,
-			site: l.fragile, patience: longPatience,
+			site: l.fragile, patience: longPatience, begins: &l.calm,
 			strike: l.weaken, aftermath: l.destroy, bites: loses,
 		},
 	}
@@ -133,7 +134,13 @@ func (l *lab) freeze(ctx context.Context, _ <-chan struct{}) error {
 	return stopped
 }
 
+// killAndRestart does so when the consumers that this is for have got so far.
 func (l *lab) killAndRestart(ctx context.Context, _ <-chan struct{}) error {
+	for c := range l.refused {
+		if err := l.refused[c].wait(ctx); err != nil {
+			return err
+		}
+	}
 	if err := l.target.kill(); err != nil {
 		return err
 	}
@@ -142,6 +149,7 @@ func (l *lab) killAndRestart(ctx context.Context, _ <-chan struct{}) error {
 		return err
 	}
 	l.say("broker is back")
+	l.revived.close()
 	return nil
 }
 
@@ -151,6 +159,9 @@ func (l *lab) loseAnswers(ctx context.Context, twoThirds <-chan struct{}) error 
 	var sends counter
 	lost := make(chan struct{})
 	stop := l.target.loseAnswers(func(topic string) bool {
+		if strings.HasPrefix(topic, retryPrefix) {
+			return false // a consumer's, which has troubles of its own
+		}
 		n := sends.next(topic)
 		if n == loseOneIn && strings.HasSuffix(topic, clientNames[rawClient]) {
 			close(lost)

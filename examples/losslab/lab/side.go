@@ -18,16 +18,11 @@ const (
 
 	startPatience  = 20 * time.Second
 	plotPatience   = 30 * time.Second // for each thing that is to happen
-	settlePatience = 40 * time.Second
+	settlePatience = time.Minute      // a killed broker hears of its consumers again after 30 s
 
 	// calm is longer than a message waits to be tried again.
 	calm     = 3 * time.Second
 	pollWait = 100 * time.Millisecond
-
-	// untold is longer than the official client takes to tell the broker what it has consumed.
-	// What it has not told by then it never will: a raw orderly consumer keeps a failed
-	// message to itself that is its queue's last.
-	untold = 11 * time.Second
 )
 
 // side is one client's consumer in a consumption.
@@ -75,6 +70,9 @@ func (s *side) run(ctx context.Context) (err error) {
 			err = ended
 		}
 	}()
+	if err := s.after.wait(ctx); err != nil {
+		return err
+	}
 	if err := s.plot(ctx, s); err != nil {
 		return err
 	}
@@ -130,11 +128,12 @@ func (s *side) await(ctx context.Context, happened func() (bool, error)) error {
 // settle waits until nothing happens any more and the broker has been told of everything that
 // has. What has not come by its end is seen when the orders are judged.
 func (s *side) settle(ctx context.Context) error {
+	s.effects.wake()
 	err := poll(ctx, settlePatience, func() (bool, error) {
 		switch idle := s.effects.idle(); {
 		case idle < calm:
 			return false, nil
-		case idle > untold:
+		case s.client == rawClient && idle > s.silence:
 			return true, nil
 		default:
 			return s.caughtUp(ctx)

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	titleFormat = "%-44s %-9s "
+	titleFormat = "%-46s %-9s "
 
 	sentHeader = titleFormat + "%9s %12s %8s %6s %8s %8s %10s %11s\n"
 	sentRow    = titleFormat + "%9d %12d %8d %6d %8d %8d %10d %11d\n"
