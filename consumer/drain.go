@@ -5,11 +5,17 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-mq/holdfast/internal/backoff"
+	"github.com/holdfast-mq/holdfast/internal/official"
 )
 
 const (
-	// persistInterval is how often the official client tells brokers its offsets, and a little.
-	persistInterval = 5500 * time.Millisecond
+	// While it drains the official client tells brokers its offsets that often, and for so long
+	// after the last handler: an acknowledgement is taken note of only after its listener has
+	// returned, and what was told needs the time to arrive.
+	persistInterval = 250 * time.Millisecond
+	persistLast     = time.Second
 
 	// shutdownPatience bounds the wait for the official client's Shutdown, which no ctx does.
 	shutdownPatience = 5 * time.Second
@@ -24,8 +30,9 @@ const (
 //	what was parked returns, to nobody
 func (c *Consumer) drain(push pushed) error {
 	c.engine.park.close()
+	told := c.persist(push)
 	unfinished := c.finish()
-	c.acknowledged.persist(c.config.offsets)
+	told()
 	if err := c.shutdown(push); err != nil {
 		return err
 	}
@@ -76,18 +83,35 @@ func (c *Consumer) closeRetries() {
 	}
 }
 
+// persist has the official client tell the brokers its offsets until the returned function is
+// called, which waits for the last ones. The client would do so every 5 s. That is too seldom in
+// a drain, which others join or leave at: for each queue that a rebalance takes from it, the
+// client forgets the offsets of all others that it has not told yet, and now no acknowledgement
+// comes that would remind it. Shutdown tells them too, but closes the connection at once, which
+// may take the request along. What is not told is delivered twice.
+func (c *Consumer) persist(push pushed) (told func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			official.PersistOffsets(push)
+			_ = backoff.Sleep(ctx, persistInterval)
+		}
+	}()
+	return func() {
+		time.Sleep(max(persistInterval, time.Until(c.acknowledged.at().Add(persistLast))))
+		stop()
+		select {
+		case <-ended:
+		case <-time.After(c.config.offsets): // a broker that does not read
+		}
+	}
+}
+
 // newest is when something was acknowledged last.
 type newest struct{ unixNano atomic.Int64 }
 
 func (n *newest) now() { n.unixNano.Store(time.Now().UnixNano()) }
 
-// persist waits until the official client has persisted the newest acknowledgement, at most
-// for so long. Shutdown persists too, but closes the connection at once, which may take the
-// request along; what is lost then is delivered twice.
-func (n *newest) persist(atMost time.Duration) {
-	at := n.unixNano.Load()
-	if at == 0 {
-		return
-	}
-	time.Sleep(min(time.Until(time.Unix(0, at).Add(persistInterval)), atMost))
-}
+func (n *newest) at() time.Time { return time.Unix(0, n.unixNano.Load()) }

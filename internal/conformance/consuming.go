@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,10 +151,12 @@ func heldMessageSpendsNoAttempt(t *testing.T, on *World) {
 // A handler that pauses is asked with one message at a time, and the others wait.
 func pausedHandlerSpendsNoAttempt(t *testing.T, on *World) {
 	on.fill(plain(numbered(10))...)
-	paused := make(chan struct{})
+	back := make(chan struct{})
+	var done atomic.Int64
 	got := on.consume(func(context.Context, *primitive.MessageExt) error {
 		select {
-		case <-paused:
+		case <-back:
+			done.Add(1)
 			return nil
 		default:
 			return holdfast.Pause(errScripted)
@@ -161,9 +164,10 @@ func pausedHandlerSpendsNoAttempt(t *testing.T, on *World) {
 	}, consumer.WithMaxAttempts(1))
 	on.eventually(func() bool { return len(got.all()) >= 15 }, "it is asked again")
 	require.Zero(t, on.committed())
-	close(paused)
-	on.eventually(func() bool { return on.committed() == 10 }, "everything is acknowledged")
+	close(back)
+	on.eventually(func() bool { return done.Load() == 10 }, "everything is handled")
 	require.NoError(t, got.drains())
+	require.EqualValues(t, 10, on.committed())
 	for _, m := range got.all() {
 		require.Zero(t, m.ReconsumeTimes)
 	}
