@@ -13,7 +13,10 @@ func TestConsumerCrashes(t *testing.T) {
 	t.Parallel()
 	cluster.Require(t)
 	program := buildMember(t)
-	c := cluster.Run(t, cluster.Config{})
+	c := cluster.Run(t, cluster.Config{
+		// Queue locks of the dead are lost after 2 s instead of a minute.
+		JVM: []string{"-Drocketmq.broker.rebalance.lockMaxLiveTime=2000"},
+	})
 	client := remoting.NewClient(c.Holdfast())
 	t.Cleanup(client.Close)
 	delayed := &schedule{client: client, broker: c.Master(0).Address(), next: map[int]int64{}, ids: map[string][]string{}}
@@ -40,6 +43,7 @@ var together = []scenario{
 	{"KilledBeforeTheAcknowledgement", func(on *world) { killedAt(on, afterEffect) }},
 	{"KilledWhenACopyIsStored", killedWhenACopyIsStored},
 	{"KilledWhenACopyIsConfirmed", killedWhenACopyIsConfirmed},
+	{"KilledInOrder", killedInOrder},
 	{"KilledWhileDraining", killedWhileDraining},
 	{"Drained", drained},
 	{"CopiesRefused", copiesRefused},

@@ -15,14 +15,20 @@ type history struct {
 	began, done map[string]int
 }
 
-func (g *group) history() history {
+// text is the record of the group's members; none before the first has begun.
+func (g *group) text() string {
 	g.Helper()
 	text, err := os.ReadFile(g.record)
 	if !errors.Is(err, fs.ErrNotExist) {
 		require.NoError(g, err)
 	}
+	return string(text)
+}
+
+func (g *group) history() history {
+	g.Helper()
 	h := history{map[string]int{}, map[string]int{}}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(g.text()) {
 		fields := strings.Fields(line)
 		if !strings.HasSuffix(line, "\n") || len(fields) < 2 {
 			continue // it is just being written
