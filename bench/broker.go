@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/apache/rocketmq-client-go/v2"
@@ -35,6 +36,8 @@ type broker struct {
 	cluster   *cluster.Cluster
 	client    *remoting.Client
 	producers [2]rocketmq.Producer
+	filled    map[string]int // messages by topic
+	consumers sync.WaitGroup // that were stopped and are not done yet
 }
 
 func startBroker(ctx context.Context, flavour cluster.Flavour) (*broker, error) {
@@ -59,6 +62,7 @@ func startBroker(ctx context.Context, flavour cluster.Flavour) (*broker, error) 
 
 func (b *broker) close() error {
 	var errs []error
+	b.consumers.Wait()
 	for _, p := range b.producers {
 		if p != nil {
 			errs = append(errs, p.Shutdown())

@@ -40,7 +40,7 @@ type Rows struct {
 // registry is everything that can be measured.
 func registry() Rows {
 	return Rows{
-		Cases:   slices.Concat(sendCases(), floorCases(), allocCases(), memoryCases()),
+		Cases:   slices.Concat(sendCases(), floorCases(), consumeCases(), allocCases(), memoryCases()),
 		Derived: durableRows(),
 	}
 }

@@ -98,7 +98,10 @@ func (e *engine) prepare(h *handling) (*target, error) {
 
 // run runs a handler once: with a deadline, until it and the work it started have ended.
 func (e *engine) run(ctx context.Context, h *handling, handle holdfast.Handler, orderly bool) (err error) {
-	protect(h.given)
+	if h.ran {
+		protect(h.given) // a handler may have set its properties
+	}
+	h.ran = true
 	begun := time.Now()
 	bounded := newRunContext(ctx, e.park.cancelled, begun, e.timeoutOf(orderly))
 	defer bounded.end()

@@ -149,9 +149,12 @@ func (c *Consumer) route(msg *primitive.MessageExt) (*target, error) {
 	if !subscribed {
 		return nil, holdfast.Hold(strayDelay, fmt.Errorf("consumer: no handler for topic %q: it is kept among the group's retries: handle the topic again, or take the message out", msg.Topic))
 	}
+	if len(of[0].tags) == 0 { // all tags, and so the only one
+		return of[0].target, nil
+	}
 	tag := msg.GetTags()
 	for _, h := range of {
-		if len(h.tags) == 0 || slices.Contains(h.tags, tag) {
+		if slices.Contains(h.tags, tag) {
 			return h.target, nil
 		}
 	}

@@ -15,6 +15,7 @@ type handling struct {
 	at    position
 	group string
 
+	ran      bool      // its handler was called before
 	attempts int       // failed in place, since this delivery
 	next     step      // storeRetry, storeLater or storeDead while a copy is not stored yet
 	level    int       // of the copy

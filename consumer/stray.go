@@ -38,8 +38,12 @@ func (s *strays) adopt(msgs []*primitive.MessageExt) {
 	}
 }
 
-// restore undoes it.
+// restore undoes it. It looks at what was pulled from the retry topic alone, for all others pay
+// for it.
 func (s *strays) restore(msg *primitive.MessageExt) {
+	if msg.Queue == nil || msg.Queue.Topic != s.retryTopic {
+		return
+	}
 	original := msg.GetProperty(strayProperty)
 	if original == "" {
 		return
