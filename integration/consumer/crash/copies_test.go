@@ -42,17 +42,20 @@ func (a *attempts) end()                      { a.strike.Store(nil) }
 // A member is killed when copies of its messages are stored and it does not know yet.
 func killedWhenACopyIsStored(on *world) {
 	const slots = 4
-	on.send(600, what{"take": "100ms", "fail": "1"})
-	on.send(200, what{"take": "100ms"})
+	on.send(200, what{"take": "50ms"})
 	proxy := on.proxy()
-	each(on.groups(proxy.Holdfast(), raw, guard, whole), func(g *group) {
-		copies := g.attemptsThrough(proxy)
-		first := g.start()
-		g.hasCommitted()
-		copies.begin(fault.DropResponse())
-		g.eventually(func() bool { return copies.struck.Load() >= slots && len(g.copied()) > 0 }, "%s: answers are lost", g.name)
-		first.kill()
-		copies.end()
+	groups := on.groups(proxy.Holdfast(), raw, guard, whole)
+	first, copies := map[*group]*member{}, map[*group]*attempts{}
+	for _, g := range groups {
+		first[g], copies[g] = g.start(), g.attemptsThrough(proxy)
+		copies[g].begin(fault.DropResponse())
+	}
+	each(groups, (*group).hasCommitted)
+	on.send(60, what{"fail": "1"})
+	each(groups, func(g *group) {
+		g.eventually(func() bool { return copies[g].struck.Load() >= slots && len(g.copied()) > 0 }, "%s: answers are lost", g.name)
+		first[g].kill()
+		copies[g].end()
 		g.requireNothingEarly()
 
 		g.start("-quick")
@@ -64,13 +67,14 @@ func killedWhenACopyIsStored(on *world) {
 
 // A member is killed when a copy is confirmed and the official client has not been answered.
 func killedWhenACopyIsConfirmed(on *world) {
-	on.send(400, what{"take": "100ms", "fail": "1"})
-	on.send(300, what{"take": "100ms"})
+	on.send(200, what{"take": "50ms"})
 	g := on.group(on.cluster.Holdfast(), guard, guard)
 	first := g.start()
-	first.says("started")
-	g.eventually(func() bool { return len(g.history().began) >= 100 }, "it is at work")
-	first.dieAt(answered)
+	g.hasCommitted()
+	first.armAt(answered)
+	first.says("armed")
+	on.send(60, what{"fail": "1"})
+	first.dies()
 	g.requireNothingEarly()
 
 	g.start("-quick")

@@ -3,9 +3,11 @@ package crash_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -166,4 +168,31 @@ func (g *group) isDrained() bool {
 		}
 	}
 	return err == nil
+}
+
+// describe is where the group stands, for the log of a test that has failed.
+func (g *group) describe() string {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var text strings.Builder
+	h := g.history()
+	fmt.Fprintf(&text, "began %d of %d, done %d of %d\n", sum(h.began), len(h.began), sum(h.done), len(h.done))
+	for _, topic := range []string{g.topic, retryOf + g.name} {
+		offsets, err := g.committed(ctx, topic)
+		for queue, at := range offsets {
+			fmt.Fprintf(&text, "%v: %d of %d\n", queue, at.Consumer, at.Broker)
+		}
+		if err != nil {
+			fmt.Fprintln(&text, topic, err)
+		}
+	}
+	connections, err := g.client.ConsumerConnections(ctx, g.cluster.Master(0).Address(), g.name)
+	if err != nil {
+		fmt.Fprintln(&text, err)
+		return text.String()
+	}
+	for _, c := range connections.Connections {
+		fmt.Fprintln(&text, "member", c.ClientID, c.ClientAddress)
+	}
+	return text.String()
 }

@@ -14,16 +14,18 @@ func (g *group) hasCommitted() {
 // A member is killed in the middle of its work, or between the effect and the acknowledgement,
 // twice, each time among others that are at work on something else.
 func killedAt(on *world, point string) {
-	on.send(450, what{"take": "100ms"})
+	on.send(400, what{"take": "100ms"})
 	on.send(50, what{"take": "100ms", "fail": "1"})
+	on.send(350, what{"take": "100ms"})
 	each(on.groups(on.cluster.Holdfast(), raw, guard, whole), func(g *group) {
 		first := g.start()
 		g.hasCommitted()
 		first.dieAt(point)
 		g.requireNothingEarly()
 
+		before := sum(g.history().done)
 		second := g.start()
-		g.eventually(func() bool { return len(g.history().done) == g.size() || sum(g.history().began) > 460 }, "%s goes on", g.name)
+		g.eventually(func() bool { return sum(g.history().done) >= before+20 }, "%s goes on", g.name)
 		second.dieAt(point)
 		g.requireNothingEarly()
 
@@ -67,7 +69,7 @@ func drained(on *world) {
 	on.send(120, what{"take": "3s"})
 	each(on.groups(on.cluster.Holdfast(), raw, whole), func(g *group) {
 		first := g.start("-concurrency", "20")
-		g.eventually(func() bool { return len(g.history().done) >= 40 && len(g.history().began) > len(g.history().done) }, "%s is at work", g.name)
+		g.eventually(func() bool { h := g.history(); return len(h.done) >= 40 && len(h.began) == len(h.done)+20 }, "%s is at work in every slot", g.name)
 		first.terminate()
 		first.leaves()
 		h := g.history()

@@ -61,11 +61,12 @@ func (g *group) launch(flags ...string) *member {
 		_ = m.cmd.Wait()
 	}()
 	g.Cleanup(func() {
+		alive := m.cmd.Process.Signal(syscall.Signal(0)) == nil
+		if g.Failed() {
+			g.Logf("a member of %s, process %d, alive: %v, printed last:\n%s\n%s", g.name, m.cmd.Process.Pid, alive, m.printed(), g.describe())
+		}
 		_ = m.cmd.Process.Kill()
 		<-m.ended
-		if g.Failed() {
-			g.Logf("a member of %s printed last:\n%s", g.name, m.printed())
-		}
 	})
 	return m
 }
@@ -110,9 +111,15 @@ func (m *member) says(line string) {
 // dieAt has the member kill itself when it next comes to the point, and waits for that.
 func (m *member) dieAt(point string) {
 	m.Helper()
+	m.armAt(point)
+	m.dies()
+}
+
+// armAt has the member kill itself when it next comes to the point.
+func (m *member) armAt(point string) {
+	m.Helper()
 	_, err := fmt.Fprintln(m.orders, "die", point)
 	require.NoError(m, err)
-	m.dies()
 }
 
 // kill is kill -9.

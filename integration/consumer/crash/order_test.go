@@ -11,7 +11,7 @@ import (
 func killedInOrder(on *world) {
 	on.send(240, what{"take": "200ms"})
 	on.send(8, what{"take": "200ms", "fail": "1"})
-	on.send(40, what{"take": "200ms"})
+	on.send(152, what{"take": "200ms"})
 	reach := on.cluster.Holdfast()
 	var groups []*group
 	for _, side := range []string{raw, guard, whole} {
