@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -311,4 +312,30 @@ func TestConsumerInANamespace(t *testing.T) {
 	require.Equal(t, "orders", <-topics)
 	require.NoError(t, r.stop(t))
 	require.Len(t, c.Messages("%RETRY%ns%billing"), 1)
+}
+
+// What is held is bounded by the pull thresholds, however much waits at the broker.
+func TestHeldMessagesAreBounded(t *testing.T) {
+	t.Parallel()
+	const cached, batch = 64, 16
+	bodies := make([]string, 400)
+	for i := range bodies {
+		bodies[i] = fmt.Sprint("order ", i)
+	}
+	c := orders(t, bodies...)
+	var furthest, calls atomic.Int64
+	c.Intercept(rmqtest.Pull, func(r *rmqtest.Request) rmqtest.Action {
+		if offset, err := strconv.ParseInt(r.Ext["queueOffset"], 10, 64); err == nil && r.Topic == "orders" && offset > furthest.Load() {
+			furthest.Store(offset)
+		}
+		return rmqtest.Pass()
+	})
+	r := consuming(t, c, func(context.Context, *primitive.MessageExt) error {
+		calls.Add(1)
+		return holdfast.Hold(20*time.Millisecond, nil)
+	}, consumer.WithMaxCached(cached, 1), consumer.WithPullBatch(batch))
+	eventually(t, func() bool { return furthest.Load() >= cached && calls.Load() > 1000 }, "as much as may be is held, for long")
+	require.LessOrEqual(t, furthest.Load(), int64(cached+2*batch))
+	require.NoError(t, r.stop(t))
+	require.LessOrEqual(t, committed(t, c), int64(0))
 }
