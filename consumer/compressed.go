@@ -24,7 +24,7 @@ type Decompressor func(kind Compression, body []byte) ([]byte, error)
 
 // WithDecompressor lets f decompress bodies that the official client cannot. The default is
 // none: such messages are held, and logged, until the process is replaced by one that can;
-// the handler never sees them as they are.
+// the handler never sees them as they are. examples/decompress has one for both kinds.
 func WithDecompressor(f Decompressor) HandlingOption { return func(s *settings) { s.decompress = f } }
 
 // Bits of a message's SysFlag.

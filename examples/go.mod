@@ -5,6 +5,8 @@ go 1.25.0
 require (
 	github.com/apache/rocketmq-client-go/v2 v2.1.2
 	github.com/holdfast-mq/holdfast v0.0.0
+	github.com/klauspost/compress v1.18.7
+	github.com/pierrec/lz4/v4 v4.1.22
 	github.com/stretchr/testify v1.12.1
 )
 
