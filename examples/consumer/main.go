@@ -47,7 +47,7 @@ func billOrders(ctx context.Context, cluster holdfast.Cluster, bill func(context
 		if err := json.Unmarshal(msg.Body, &o); err != nil {
 			return holdfast.Reject(err) // a dead letter: it will never be an order
 		}
-		return bill(ctx, o) // nil: acknowledged; an error: tried again later, 16 times
+		return bill(ctx, o) // nil: acknowledged; an error: tried again later, 16 attempts in all
 	})
 	if err != nil {
 		return err
