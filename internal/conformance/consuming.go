@@ -125,7 +125,7 @@ func lastAttemptIsDead(t *testing.T, on *World) {
 	require.NoError(t, got.drains())
 }
 
-// Held in memory, then as a copy: its count is that of attempts that failed.
+// Held more often than it has attempts, its count is that of the attempts that failed.
 func heldMessageSpendsNoAttempt(t *testing.T, on *World) {
 	on.mustSend(message{body: "not yet"})
 	n := 0

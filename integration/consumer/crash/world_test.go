@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	patience = 2 * time.Minute
+	patience = 4 * time.Minute // a broker keeps a member for 2 min that died in mid-heartbeat
 	tick     = 100 * time.Millisecond
 	queues   = 4
 )
