@@ -34,6 +34,7 @@ func (l *lab) consume(ctx context.Context) ([]result, error) {
 			sides = append(sides, s)
 		}
 	}
+	l.prepared.close()
 	runs := make([]func(context.Context) error, len(sides))
 	for i, s := range sides {
 		runs[i] = func(ctx context.Context) error { return l.runSide(ctx, s) }

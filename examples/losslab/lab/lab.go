@@ -16,10 +16,11 @@ type lab struct {
 	say      func(format string, args ...any)
 	avoided  duplicatesAvoided
 
-	thawed  moment              // the target will not be frozen any more
-	refused [clientCount]moment // retries were refused, and the target may be killed
-	revived moment              // it is back
-	calm    moment              // nothing more will happen to it
+	prepared moment              // the consumptions' topics are there, and the target may be frozen
+	thawed   moment              // the target will not be frozen any more
+	refused  [clientCount]moment // retries were refused, and the target may be killed
+	revived  moment              // it is back
+	calm     moment              // nothing more will happen to it
 }
 
 // result is what came of one scenario or consumption.

@@ -45,7 +45,7 @@ func run(ctx context.Context, brokers Brokers, args []string, stdout, stderr io.
 	flags := flag.NewFlagSet("losslab", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	name := flags.String("target", "auto", "real, model, or auto: real where that can be had")
-	orders := flags.Int("orders", 1800, "orders per fault and client, at least 60")
+	orders := flags.Int("orders", 1800, "orders per fault and client, at least 60; consumers have a quarter of them")
 	isQuiet := flags.Bool("quiet", false, "print no progress")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

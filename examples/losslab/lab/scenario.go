@@ -122,6 +122,9 @@ func (l *lab) forwards(ctx context.Context, orders []order) ([]job, error) {
 }
 
 func (l *lab) freeze(ctx context.Context, _ <-chan struct{}) error {
+	if err := l.prepared.wait(ctx); err != nil {
+		return err
+	}
 	if err := l.target.freeze(); err != nil {
 		return err
 	}
