@@ -115,10 +115,11 @@ func (p Push) options() []consumer.Option {
 }
 
 // pulled is a filter that lets everything pass: what a filter leaves out counts as consumed.
-func (p Push) pulled(ctx *hooks.FilterMessageContext) ([]*primitive.MessageExt, error) {
+func (p Push) pulled(ctx *hooks.FilterMessageContext) (all []*primitive.MessageExt, _ error) {
+	all = ctx.Msg                    // before a panic: nothing is left out then either
 	defer func() { _ = recover() }() // on a goroutine where it would end the process
 	p.Pulled(ctx.Msg)
-	return ctx.Msg, nil
+	return all, nil
 }
 
 // validate finds what the client would only complain of in Start, which cannot be repeated.

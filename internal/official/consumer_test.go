@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/rocketmq-client-go/v2"
 	"github.com/apache/rocketmq-client-go/v2/consumer"
+	"github.com/apache/rocketmq-client-go/v2/hooks"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 	"github.com/stretchr/testify/require"
 
@@ -91,6 +92,20 @@ func TestBadChoicesAreRefusedBeforeStart(t *testing.T) {
 	})
 	for _, words := range []string{"goroutines: -1", "of a pull: 1025", "cached messages of a queue: 65536", "cached MiB of a queue: 1025", "choose one"} {
 		require.ErrorContains(t, err, words)
+	}
+}
+
+// What a filter leaves out counts as consumed, so nothing that Pulled does leaves anything out.
+func TestAPanicOfPulledLeavesOutNoMessage(t *testing.T) {
+	t.Parallel()
+	msgs := []*primitive.MessageExt{{}, {}}
+	for name, pulled := range map[string]func([]*primitive.MessageExt){
+		"returns": func([]*primitive.MessageExt) {},
+		"panics":  func([]*primitive.MessageExt) { panic("no") },
+	} {
+		left, err := Push{Pulled: pulled}.pulled(&hooks.FilterMessageContext{Msg: msgs})
+		require.NoError(t, err, name)
+		require.Equal(t, msgs, left, name)
 	}
 }
 
