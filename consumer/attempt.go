@@ -40,6 +40,10 @@ func (e *engine) try(ctx context.Context, h *handling, orderly bool, limit time.
 	if err != nil {
 		return true, err
 	}
+	if !to.slots.take(e.park.closing) {
+		return false, nil
+	}
+	defer to.slots.give()
 	var p pass
 	if !to.gate.shut.Load() {
 		return true, e.through(ctx, h, to, p, orderly)

@@ -105,7 +105,7 @@ func (c *Consumer) enter() error {
 	if len(c.handlers) == 0 {
 		return fmt.Errorf("consumer: group %q: no handlers: call Handle before Run", c.group)
 	}
-	c.handlers.finish(c.middleware, &c.config.settings)
+	c.handlers.finish(c.middleware, &c.config.settings, c.config.slots())
 	c.state = starting
 	return nil
 }

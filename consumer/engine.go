@@ -17,6 +17,7 @@ const scope = "github.com/holdfast-mq/holdfast/consumer"
 type target struct {
 	handle holdfast.Handler
 	gate   *gate
+	slots  slots // nil: the official client bounds how many run
 }
 
 // router finds the handler of a message. Its error is treated like a handler's, verdicts

@@ -109,15 +109,20 @@ func (s *subscribed) expression() string {
 	return fmt.Sprintf("%q", strings.Join(s.tags, " || "))
 }
 
-// finish puts the middleware around the handlers, and gives each its gate.
-func (hs handlers) finish(middleware []holdfast.Middleware, s *settings) {
+// finish puts the middleware around the handlers, and gives each its gate, and each topic so
+// many slots; 0 for as many as the official client has.
+func (hs handlers) finish(middleware []holdfast.Middleware, s *settings, concurrency int) {
 	for _, of := range hs {
+		var free slots
+		if concurrency > 0 {
+			free = make(slots, concurrency)
+		}
 		for _, h := range of {
 			handle := h.handle
 			for _, m := range slices.Backward(middleware) {
 				handle = m(handle)
 			}
-			h.target = &target{handle: handle, gate: newGate(s)}
+			h.target = &target{handle: handle, gate: newGate(s), slots: free}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -56,8 +57,9 @@ func FromLast() Option { return consumerOption(func(c *config) { c.push.FromLast
 // the second, or later. It excludes FromLast.
 func FromTime(t time.Time) Option { return consumerOption(func(c *config) { c.push.FromTime = t }) }
 
-// WithConcurrency sets how many handlers of one topic run at once, 1 to 100,000. The default is
-// 20. In order it is one for each queue, whatever this says.
+// WithConcurrency sets how many handlers of one topic run at once, 1 to 10,000. The default is
+// 20. Messages that are held, or whose copies are being stored, do not count: up to 8 times as
+// many are in hand. In order it is one for each queue, whatever this says.
 func WithConcurrency(n int) Option {
 	return consumerOption(func(c *config) { c.push.Goroutines = orRefused(n) })
 }
@@ -118,7 +120,7 @@ func (c *config) validate() error {
 		}
 	}
 	outside := func(n, most int) bool { return n < 0 || n > most }
-	complain(outside(c.push.Goroutines, 100_000), "WithConcurrency: give 1 to 100,000")
+	complain(outside(c.push.Goroutines, 10_000), "WithConcurrency: give 1 to 10,000")
 	complain(outside(c.push.PullMessages, 1024), "WithPullBatch: give 1 to 1,024")
 	complain(outside(c.push.CachedMessages, 65_535), "WithMaxCached: messages: give 1 to 65,535")
 	complain(outside(c.push.CachedMiB, 1024), "WithMaxCached: MiB: give 1 to 1,024")
@@ -128,3 +130,14 @@ func (c *config) validate() error {
 	complain(c.look < time.Second, "WithLookInterval is %v: give at least 1 s", c.look)
 	return errors.Join(append(complaints, c.settings.validate())...)
 }
+
+// slots is how many handlers of a topic run at once; 0 in order, where queues bound it.
+func (c *config) slots() int {
+	if c.push.Orderly {
+		return 0
+	}
+	return cmp.Or(c.push.Goroutines, official.DefaultGoroutines)
+}
+
+// places is how many messages of a topic the official client hands over at once.
+func (c *config) places() int { return c.slots() * waiting }

@@ -1,11 +1,9 @@
 package consumer
 
 import (
-	"cmp"
 	"context"
 	"time"
 
-	"github.com/holdfast-mq/holdfast/internal/official"
 	"github.com/holdfast-mq/holdfast/internal/remoting"
 )
 
@@ -14,14 +12,14 @@ import (
 const stalledAfter = 5 * time.Minute
 
 // progress measures how far the group is behind, and reports queues that stand still and
-// handlers that have no slot left.
+// topics that have no place left.
 type progress struct {
 	consumer *Consumer
-	slots    int
+	places   int
 	topics   map[string]string // wire name: bare
 
 	queues map[remoting.Queue]*advance
-	full   map[string]bool // topics whose slots were all taken at the last look
+	full   map[string]bool // topics whose places were all taken at the last look
 	denied bool
 }
 
@@ -33,7 +31,7 @@ type advance struct {
 }
 
 func (c *Consumer) newProgress() *progress {
-	p := &progress{consumer: c, slots: cmp.Or(c.config.push.Goroutines, official.DefaultGoroutines), topics: map[string]string{}, queues: map[remoting.Queue]*advance{}, full: map[string]bool{}}
+	p := &progress{consumer: c, places: c.config.places(), topics: map[string]string{}, queues: map[remoting.Queue]*advance{}, full: map[string]bool{}}
 	for topic := range c.handlers {
 		p.topics[c.cluster.Topic(topic)] = topic
 	}
@@ -54,7 +52,7 @@ func (p *progress) run(ctx context.Context) {
 }
 
 func (p *progress) look(ctx context.Context) {
-	p.lookAtSlots()
+	p.lookAtPlaces()
 	bounded, cancel := context.WithTimeout(ctx, p.consumer.config.look)
 	defer cancel()
 	for wire, topic := range p.topics {
@@ -102,19 +100,19 @@ func (p *progress) lookAtQueue(queue remoting.Queue, acknowledged, end int64, no
 	}
 }
 
-// lookAtSlots reports topics whose slots were all taken at two looks in a row.
-func (p *progress) lookAtSlots() {
+// lookAtPlaces reports topics whose places were all taken at two looks in a row.
+func (p *progress) lookAtPlaces() {
 	taken := map[string]int{}
 	p.consumer.engine.inflight.each(func(h *handling) { taken[h.at.topic]++ })
 	for topic, n := range taken {
-		if n < p.slots {
+		if n < p.places || p.places == 0 {
 			delete(taken, topic)
 		}
 	}
 	for topic := range taken {
 		if p.full[topic] {
-			p.consumer.config.logger.Warn("every handler slot of a topic is taken: its other messages wait",
-				"group", p.consumer.group, "topic", p.consumer.cluster.BareTopic(topic), "slots", p.slots)
+			p.consumer.config.logger.Warn("every place of a topic is taken: messages behind these wait until one is settled",
+				"group", p.consumer.group, "topic", p.consumer.cluster.BareTopic(topic), "places", p.places)
 		}
 	}
 	p.full = map[string]bool{}
