@@ -38,19 +38,29 @@ func (s *strays) adopt(msgs []*primitive.MessageExt) {
 	}
 }
 
-// restore undoes it. It looks at what was pulled from the retry topic alone, for all others pay
-// for it.
-func (s *strays) restore(msg *primitive.MessageExt) {
+// restore undoes it, and says whether the message is a stray. It looks at what was pulled from
+// the retry topic alone, for all others pay for it.
+func (s *strays) restore(msg *primitive.MessageExt) bool {
 	if msg.Queue == nil || msg.Queue.Topic != s.retryTopic {
-		return
+		return false
 	}
 	original := msg.GetProperty(strayProperty)
 	if original == "" {
-		return
+		return false
 	}
 	msg.RemoveProperty(strayProperty)
 	msg.WithProperty(primitive.PropertyRetryTopic, original)
 	msg.Topic = original
+	return true
+}
+
+// adoptAgain is adopt for a stray that was restored and is not acknowledged. In order the
+// official client looks for its listener again, by the topic that it has now; finding none it
+// would pass it over, and the next message's acknowledgement would be this one's too.
+func (s *strays) adoptAgain(msg *primitive.MessageExt) {
+	msg.WithProperty(strayProperty, msg.Topic)
+	msg.WithProperty(primitive.PropertyRetryTopic, s.adoptive)
+	msg.Topic = s.adoptive
 }
 
 func (c *Consumer) newStrays() *strays {
@@ -67,12 +77,19 @@ func (c *Consumer) newStrays() *strays {
 // listener is what the official client calls.
 func (c *Consumer) listener(s *strays) func(context.Context, ...*primitive.MessageExt) (mqconsumer.ConsumeResult, error) {
 	return func(ctx context.Context, msgs ...*primitive.MessageExt) (mqconsumer.ConsumeResult, error) {
+		var found []*primitive.MessageExt
 		for _, msg := range msgs {
-			s.restore(msg)
+			if s.restore(msg) {
+				found = append(found, msg)
+			}
 		}
 		result, err := c.engine.listen(ctx, msgs...)
 		if result == mqconsumer.ConsumeSuccess {
 			c.acknowledged.now()
+			return result, err
+		}
+		for _, msg := range found {
+			s.adoptAgain(msg)
 		}
 		return result, err
 	}
