@@ -24,6 +24,9 @@ var groups atomic.Int64
 func (t *Turn) consume(ctx context.Context, topic string, h handle) (stop func(), err error) {
 	group := fmt.Sprintf("bench-%s-%d", t.Side, groups.Add(1))
 	if t.Side == raw {
+		if t.least {
+			h = leastGuard(h)
+		}
 		return t.consumeRaw(group, topic, h)
 	}
 	c, err := consumer.New(t.broker.cluster.Holdfast(), group, consumer.WithLogger(slog.New(slog.DiscardHandler)))

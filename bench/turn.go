@@ -16,6 +16,7 @@ type Turn struct {
 	Duration time.Duration     // how long to measure, for what has no length of its own
 	Sends    int               // messages of the memory rows
 
+	least  bool // raw's handlers are guarded as floorConsumption says
 	broker *broker
 	failed failures
 }
