@@ -16,9 +16,6 @@ const (
 	// returned, and what was told needs the time to arrive.
 	persistInterval = 250 * time.Millisecond
 	persistLast     = time.Second
-
-	// shutdownPatience bounds the wait for the official client's Shutdown, which no ctx does.
-	shutdownPatience = 5 * time.Second
 )
 
 // drain ends what start began:
@@ -31,33 +28,40 @@ const (
 func (c *Consumer) drain(push pushed) error {
 	c.engine.park.close()
 	told := c.persist(push)
-	unfinished := c.finish()
-	told()
-	if err := c.shutdown(push); err != nil {
+	ran := c.ran()
+	last, cancel := context.WithTimeout(context.Background(), c.config.last)
+	defer cancel()
+	if !ran {
+		ran = c.cut(last)
+	}
+	told(last)
+	if err := c.shutdown(last, push); err != nil {
 		return err
 	}
-	return unfinished
-}
-
-func (c *Consumer) finish() error {
-	park := c.engine.park
-	patient, cancel := context.WithTimeout(context.Background(), c.config.drain)
-	defer cancel()
-	if park.wait(patient) == nil {
-		return nil
-	}
-	park.cut()
-	last, cancel := context.WithTimeout(context.Background(), c.config.offsets)
-	defer cancel()
-	if err := park.wait(last); err != nil {
-		return fmt.Errorf("consumer: group %q: %d handlers had not finished when Run returned: their messages are not acknowledged", c.group, park.active.Load())
+	if !ran {
+		return fmt.Errorf("consumer: group %q: %d handlers had not finished when Run returned: their messages are not acknowledged", c.group, c.engine.park.active.Load())
 	}
 	return nil
 }
 
+// ran waits for what runs, until the drain deadline.
+func (c *Consumer) ran() bool {
+	patient, cancel := context.WithTimeout(context.Background(), c.config.drain)
+	defer cancel()
+	return c.engine.park.wait(patient) == nil
+}
+
+// cut cancels what runs and waits half of the time that is left for it to end.
+func (c *Consumer) cut(last context.Context) bool {
+	c.engine.park.cut()
+	half, cancel := context.WithTimeout(last, c.config.last/2)
+	defer cancel()
+	return c.engine.park.wait(half) == nil
+}
+
 // shutdown lets what is parked go only when the official client has dropped its queues:
-// otherwise what it returns would count.
-func (c *Consumer) shutdown(push pushed) error {
+// otherwise what it returns would count. It leaves a Shutdown behind that does not return.
+func (c *Consumer) shutdown(last context.Context, push pushed) error {
 	down := make(chan error, 1)
 	go func() {
 		err := push.Shutdown()
@@ -70,7 +74,7 @@ func (c *Consumer) shutdown(push pushed) error {
 			return fmt.Errorf("consumer: group %q: shut the official client down: %w", c.group, err)
 		}
 		return nil
-	case <-time.After(shutdownPatience):
+	case <-last.Done():
 		return fmt.Errorf("consumer: group %q: the official client's Shutdown has not returned: it is left running", c.group)
 	}
 }
@@ -89,7 +93,7 @@ func (c *Consumer) closeRetries() {
 // client forgets the offsets of all others that it has not told yet, and now no acknowledgement
 // comes that would remind it. Shutdown tells them too, but closes the connection at once, which
 // may take the request along. What is not told is delivered twice.
-func (c *Consumer) persist(push pushed) (told func()) {
+func (c *Consumer) persist(push pushed) (told func(last context.Context)) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -99,12 +103,12 @@ func (c *Consumer) persist(push pushed) (told func()) {
 			_ = backoff.Sleep(ctx, persistInterval)
 		}
 	}()
-	return func() {
-		time.Sleep(max(persistInterval, time.Until(c.acknowledged.at().Add(persistLast))))
+	return func(last context.Context) {
+		_ = backoff.Sleep(last, max(persistInterval, time.Until(c.acknowledged.at().Add(persistLast))))
 		stop()
 		select {
 		case <-ended:
-		case <-time.After(c.config.offsets): // a broker that does not read
+		case <-last.Done(): // a broker that does not read
 		}
 	}
 }

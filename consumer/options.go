@@ -26,7 +26,7 @@ type config struct {
 	retries []RetriesOption
 
 	drain      time.Duration // for handlers
-	offsets    time.Duration // for the official client to persist offsets
+	last       time.Duration // then, for those that were cancelled, the last offsets and Shutdown
 	strict     bool
 	tolerance  time.Duration // of a mismatch, before it is unhealthy
 	look       time.Duration // between two looks at the group
@@ -37,7 +37,7 @@ func defaultConfig() config {
 	return config{
 		settings:   defaultSettings(),
 		drain:      15 * time.Second,
-		offsets:    6 * time.Second,
+		last:       6 * time.Second,
 		tolerance:  10 * time.Minute,
 		look:       30 * time.Second,
 		ownsPanics: true,
@@ -85,8 +85,8 @@ func orRefused(n int) int {
 }
 
 // WithDrainTimeout sets how long Run waits for handlers that run when its ctx ends, before it
-// cancels their contexts. The default is 15 s; 0 cancels at once. After it come at most 6 s more, for
-// handlers that were cancelled and for the last offsets.
+// cancels their contexts. The default is 15 s; 0 cancels at once. After it come at most 7 s more,
+// for handlers that were cancelled, for the last offsets, and to shut down.
 func WithDrainTimeout(d time.Duration) Option {
 	return consumerOption(func(c *config) { c.drain = d })
 }

@@ -24,7 +24,7 @@ const (
 var startBackoff = backoff.Policy{Base: 500 * time.Millisecond, Max: 15 * time.Second}
 
 // Run consumes until ctx ends, then drains: nothing new begins, handlers that run go on, their
-// contexts are cancelled after WithDrainTimeout (15 s), and at most 6 s later Run has returned.
+// contexts are cancelled after WithDrainTimeout (15 s), and at most 7 s later Run has returned.
 // What has not finished by then is not acknowledged, and will be delivered again.
 //
 // Run waits for what it needs to start, trying again with backoff: a name server, a route for
