@@ -39,9 +39,27 @@ func (c *Consumer) drain(push pushed) error {
 		return err
 	}
 	if !ran {
-		return fmt.Errorf("consumer: group %q: %d handlers had not finished when Run returned: their messages are not acknowledged", c.group, c.engine.park.active.Load())
+		return c.unfinished()
 	}
 	return nil
+}
+
+// drainUnstarted waits, as drain does, for what was delivered before a start that is left behind.
+func (c *Consumer) drainUnstarted() error {
+	c.engine.park.close()
+	if c.ran() {
+		return nil
+	}
+	last, cancel := context.WithTimeout(context.Background(), c.config.last)
+	defer cancel()
+	if c.cut(last) {
+		return nil
+	}
+	return c.unfinished()
+}
+
+func (c *Consumer) unfinished() error {
+	return fmt.Errorf("consumer: group %q: %d handlers had not finished when Run returned: their messages are not acknowledged", c.group, c.engine.park.active.Load())
 }
 
 // ran waits for what runs, until the drain deadline.

@@ -159,7 +159,8 @@ func (c *Consumer) tryStart(ctx context.Context, push rocketmq.PushConsumer) (us
 var errStrict = errors.New("members subscribe differently")
 
 // startPush starts the official consumer, or leaves it behind when ctx ends: it obeys none. A
-// start that comes through after all is undone, and delivers to nobody meanwhile.
+// start that comes through after all is undone, and delivers to nobody meanwhile; what it has
+// delivered before is waited for.
 func (c *Consumer) startPush(ctx context.Context, push rocketmq.PushConsumer) error {
 	started := make(chan error, 1)
 	go func() { started <- push.Start() }()
@@ -174,7 +175,7 @@ func (c *Consumer) startPush(ctx context.Context, push rocketmq.PushConsumer) er
 			}
 			c.engine.park.release()
 		}()
-		return context.Cause(ctx)
+		return errors.Join(context.Cause(ctx), c.drainUnstarted())
 	}
 }
 
