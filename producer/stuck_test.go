@@ -207,3 +207,22 @@ func TestPartsOfABatchSendClones(t *testing.T) {
 	part.members = part.tasks[:1]
 	require.NotSame(t, tasks[0].messages[0], part.requestTo(remoting.Queue{})[0])
 }
+
+// A worker that has ended is kept for later, and keeps no message from being forgotten.
+func TestASpareWorkerHoldsNoBatch(t *testing.T) {
+	t.Parallel()
+	c := rmqtest.New(t)
+	c.CreateTopic("orders", 1)
+	p := startScripted(t, c, func([]*primitive.Message) {})
+	_, err := p.Send(t.Context(), primitive.NewMessage("orders", []byte("m")))
+	require.NoError(t, err)
+	l := p.lanes.of(p, "orders", nil, false)
+	var spare []*worker
+	eventually(t, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		spare = l.spare
+		return len(spare) == 1
+	}, "it has ended")
+	require.Nil(t, spare[0].batch)
+}

@@ -52,6 +52,7 @@ func (w *worker) resume() {
 }
 
 func (w *worker) next() bool {
+	w.batch = nil // a spare worker keeps nobody's messages in memory
 	if len(w.parts) > 0 {
 		w.batch, w.parts = w.parts[0], w.parts[1:]
 	} else if b := w.lane.take(w); b != nil {
