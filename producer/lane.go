@@ -23,7 +23,8 @@ type lane struct {
 	mu         sync.Mutex
 	first, end *task // waiting, oldest first
 	atWork     int
-	spare      []*worker // that have ended, for later
+	spare      []*worker // that wait for something to send
+	over       bool      // nobody is to wait any more
 	underWay   map[*batch]bool
 	limit      batchLimit
 }
@@ -41,17 +42,34 @@ func (l *lane) add(t *task) {
 	l.end = t
 	if l.atWork < l.width {
 		l.atWork++
-		l.producer.lanesAtWork.Go(l.worker().work)
+		l.wake()
 	}
 }
 
-func (l *lane) worker() *worker {
+// maxSpare is how many workers of a lane wait for something to send; others end. One that has
+// waited has the stack that the official client needs, and a new one has to grow it.
+const maxSpare = 16
+
+// wake sets a worker to work, and has a place for it.
+func (l *lane) wake() {
 	if n := len(l.spare); n > 0 {
 		w := l.spare[n-1]
 		l.spare = l.spare[:n-1]
-		return w
+		w.woken <- true
+		return
 	}
-	return newWorker(l)
+	l.producer.lanesAtWork.Go(newWorker(l).work)
+}
+
+// retire lets those that wait go, and nobody wait any more.
+func (l *lane) retire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	for _, w := range l.spare {
+		w.woken <- false
+	}
+	l.spare = nil
 }
 
 func (l *lane) remove(t *task) {
@@ -107,14 +125,18 @@ func (l *lane) abandon() {
 }
 
 // take makes a batch of what waits: the oldest task, and those behind it while they may
-// share a request and there is room. Nil means that nothing waits; the worker then ends.
-func (l *lane) take(w *worker) *batch {
+// share a request and there is room. Nil means that nothing waits; spare says whether the
+// worker is to wait to be woken, or to end.
+func (l *lane) take(w *worker) (_ *batch, spare bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.first == nil {
 		l.atWork--
+		if l.over || len(l.spare) >= maxSpare {
+			return nil, false
+		}
 		l.spare = append(l.spare, w)
-		return nil
+		return nil, true
 	}
 	var tasks []*task
 	bytes := 0
@@ -131,7 +153,7 @@ func (l *lane) take(w *worker) *batch {
 		t.batch = b
 	}
 	l.underWay[b] = true
-	return b
+	return b, false
 }
 
 // halve makes two batches of one that was refused.

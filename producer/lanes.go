@@ -66,6 +66,15 @@ func (ls *lanes) abandon() {
 	}
 }
 
+// retire lets the workers go that wait for something to send.
+func (ls *lanes) retire() {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	for _, l := range ls.byKey {
+		l.retire()
+	}
+}
+
 // width is how many requests of the lane are in flight at once.
 func (k laneKey) width(p *Producer) int {
 	switch {

@@ -233,6 +233,7 @@ func (p *Producer) close(ctx context.Context) error {
 	err := p.drain(ctx)
 	p.abandon()
 	p.lanes.abandon()
+	p.lanes.retire()
 	if p.stop != nil {
 		p.stop()
 	}

@@ -208,7 +208,7 @@ func TestPartsOfABatchSendClones(t *testing.T) {
 	require.NotSame(t, tasks[0].messages[0], part.requestTo(remoting.Queue{})[0])
 }
 
-// A worker that has ended is kept for later, and keeps no message from being forgotten.
+// A worker that waits for something to send keeps no message from being forgotten.
 func TestASpareWorkerHoldsNoBatch(t *testing.T) {
 	t.Parallel()
 	c := rmqtest.New(t)
@@ -223,6 +223,6 @@ func TestASpareWorkerHoldsNoBatch(t *testing.T) {
 		defer l.mu.Unlock()
 		spare = l.spare
 		return len(spare) == 1
-	}, "it has ended")
+	}, "it waits")
 	require.Nil(t, spare[0].batch)
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/holdfast-mq/holdfast/internal/send"
 )
 
-// worker sends batches of a lane, one after the other, on a goroutine that begins when there
-// is something to send and ends when there is not.
+// worker sends batches of a lane, one after the other, on a goroutine of its own.
 type worker struct {
 	lane  *lane
-	parts []*batch // of a batch that was refused, to be sent before what waits
-	batch *batch   // the one under way
+	woken chan bool // true: there is something to send again; false: the producer is closed
+	parts []*batch  // of a batch that was refused, to be sent before what waits
+	batch *batch    // the one under way
 	loop  send.Loop
 	watch *watch // over its attempts; nil until the next one
 	asked string // the broker that the newest attempt went to
@@ -21,7 +21,7 @@ type worker struct {
 
 func newWorker(l *lane) *worker {
 	p := l.producer
-	w := &worker{lane: l}
+	w := &worker{lane: l, woken: make(chan bool, 1)}
 	w.loop = send.Loop{
 		Attempts: p.config.attempts, Backoff: p.config.backoff, Resend: p.config.resend,
 		Try: w.try, Find: w.find, Elsewhere: w.elsewhere,
@@ -55,10 +55,13 @@ func (w *worker) next() bool {
 	w.batch = nil // a spare worker keeps nobody's messages in memory
 	if len(w.parts) > 0 {
 		w.batch, w.parts = w.parts[0], w.parts[1:]
-	} else if b := w.lane.take(w); b != nil {
+	}
+	for w.batch == nil {
+		b, spare := w.lane.take(w)
+		if b == nil && (!spare || !<-w.woken) {
+			return false
+		}
 		w.batch = b
-	} else {
-		return false // and w may be at work again already, on another goroutine
 	}
 	w.loop.Doubt = w.batch.doubt
 	w.lane.producer.telemetry.Batch(w.batch.ctx, w.lane.topic, w.batch.messages())
