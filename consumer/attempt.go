@@ -141,7 +141,11 @@ func (e *engine) call(ctx context.Context, h *handling, handle holdfast.Handler)
 		// The message stays in its cache, unacknowledged, and so do the offsets behind it.
 		e.log(slog.LevelError, h, "the handler ended the goroutine it was called on: its queue's offset stays until the queue moves or the process is restarted", errGoexit)
 	}()
+	topic := h.msg.Topic
 	err = handle(ctx, h.msg)
+	if h.msg.Topic != topic {
+		h.msg.Topic = topic // by which the official client finds its listener, and copies their way
+	}
 	returned = true
 	return err
 }

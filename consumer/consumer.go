@@ -3,6 +3,7 @@ package consumer
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ func New(c holdfast.Cluster, group string, opts ...Option) (*Consumer, error) {
 		own = append(own, WithMaxReconsumeTimes(cfg.maxAttempts))
 	}
 	retries, err := NewRetries(c, group, append(own, cfg.retries...)...)
-	if err := errors.Join(err, cfg.validate()); err != nil {
+	if err := errors.Join(err, cfg.validate(), checkOfficial(c, group)); err != nil {
 		return nil, err
 	}
 	cfg.copies = retries
@@ -66,6 +67,18 @@ func New(c holdfast.Cluster, group string, opts ...Option) (*Consumer, error) {
 		return nil, fmt.Errorf("consumer: %w", err)
 	}
 	return consumer, nil
+}
+
+// checkOfficial refuses what the official client would refuse at its start, where it cannot be
+// told from what may change.
+func checkOfficial(c holdfast.Cluster, group string) error {
+	if group == "DEFAULT_CONSUMER" {
+		return errors.New("consumer: group DEFAULT_CONSUMER is the official client's own: name another")
+	}
+	if strings.Contains(c.Namespace, ".") {
+		return fmt.Errorf("consumer: cluster: Namespace %q has a dot, which the official client's consumers refuse: use letters, digits, - and _", c.Namespace)
+	}
+	return nil
 }
 
 // Healthy returns nil while the consumer can be expected to consume: Run has started it, every

@@ -109,15 +109,15 @@ func (s *subscribed) expression() string {
 	return fmt.Sprintf("%q", strings.Join(s.tags, " || "))
 }
 
-// finish puts the middleware around the handlers, and gives each its gate, and each topic so
-// many slots; 0 for as many as the official client has.
+// finish puts the middleware around the handlers, and gives each its gate and so many slots, 0
+// for as many as the official client has.
 func (hs handlers) finish(middleware []holdfast.Middleware, s *settings, concurrency int) {
 	for _, of := range hs {
-		var free slots
-		if concurrency > 0 {
-			free = make(slots, concurrency)
-		}
 		for _, h := range of {
+			var free slots
+			if concurrency > 0 {
+				free = make(slots, concurrency)
+			}
 			handle := h.handle
 			for _, m := range slices.Backward(middleware) {
 				handle = m(handle)
@@ -152,6 +152,7 @@ const strayDelay = 10 * time.Minute
 func (c *Consumer) route(msg *primitive.MessageExt) (*target, error) {
 	of, subscribed := c.handlers[msg.Topic]
 	if !subscribed {
+		c.config.logger.Warn("a retry of a topic that is not handled here is kept", "topic", msg.Topic, "group", c.group, "id", holdfast.MessageID(msg))
 		return nil, holdfast.Hold(strayDelay, fmt.Errorf("consumer: no handler for topic %q: it is kept among the group's retries: handle the topic again, or take the message out", msg.Topic))
 	}
 	if len(of[0].tags) == 0 { // all tags, and so the only one

@@ -38,6 +38,32 @@ func TestNewComplainsOnceAboutEverything(t *testing.T) {
 	}
 }
 
+func TestNewRefusesWhatTheOfficialClientWouldRefuse(t *testing.T) {
+	t.Parallel()
+	_, err := New(somewhere, "DEFAULT_CONSUMER")
+	require.ErrorContains(t, err, "DEFAULT_CONSUMER")
+	dotted := somewhere
+	dotted.Namespace = "a.b"
+	_, err = New(dotted, "billing")
+	require.ErrorContains(t, err, "Namespace")
+}
+
+// A handler may do what it likes with its message: the official client and copies go by the
+// topic.
+func TestAHandlerCannotChangeWhereItsMessageBelongs(t *testing.T) {
+	t.Parallel()
+	var s stored
+	msg := pulled(7)
+	topic := msg.Topic
+	e := guard(t, func(_ context.Context, msg *primitive.MessageExt) error {
+		msg.Topic = "elsewhere"
+		return errNo
+	}, into(&s))
+	<-deliver(concurrent(), e, msg)
+	require.Equal(t, topic, msg.Topic)
+	require.Len(t, s.all(), 1)
+}
+
 func TestHandleRefusesWhatCannotBeRight(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -57,9 +57,9 @@ func FromLast() Option { return consumerOption(func(c *config) { c.push.FromLast
 // the second, or later. It excludes FromLast.
 func FromTime(t time.Time) Option { return consumerOption(func(c *config) { c.push.FromTime = t }) }
 
-// WithConcurrency sets how many handlers of one topic run at once, 1 to 10,000. The default is
-// 20. Messages that are held, or whose copies are being stored, do not count: up to 8 times as
-// many are in hand. In order it is one for each queue, whatever this says.
+// WithConcurrency sets how many messages each handler works on at once, 1 to 10,000. The default
+// is 20. Messages that are held, or whose copies are being stored, do not count: up to 8 times
+// as many of a topic are in hand. In order it is one for each queue, whatever this says.
 func WithConcurrency(n int) Option {
 	return consumerOption(func(c *config) { c.push.Goroutines = orRefused(n) })
 }
@@ -131,7 +131,7 @@ func (c *config) validate() error {
 	return errors.Join(append(complaints, c.settings.validate())...)
 }
 
-// slots is how many handlers of a topic run at once; 0 in order, where queues bound it.
+// slots is how many messages a handler works on at once; 0 in order, where queues bound it.
 func (c *config) slots() int {
 	if c.push.Orderly {
 		return 0

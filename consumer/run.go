@@ -54,6 +54,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	wg.Go(func() { c.watch.run(background) })
 	wg.Go(func() { c.newProgress().run(background) })
 	err = c.until(ctx)
+	c.leave() // not ready any more
 	stop()
 	err = errors.Join(err, c.drain(push))
 	wg.Wait()

@@ -1,6 +1,6 @@
 package consumer
 
-// slots bound how many handlers of a topic run at once. The official client has places of its
+// slots bound how many runs of a handler there are at once. The official client has places of its
 // own, a goroutine each, which a message takes from its delivery until it is settled; they are
 // waiting times the slots, so that one that is held, or whose copy is being stored, does not
 // keep others from being handled.
