@@ -208,7 +208,7 @@ func TestOneFoundMessageDoesNotSpeakForItsBatch(t *testing.T) {
 	go func() { <-stored.Done(); cancel() }()
 	_, err := p.Send(ctx, again)
 	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
-	eventually(t, func() bool { return len(c.Messages(topic)) == 1 }, "stored by the first send")
+	eventually(t, func() bool { return len(c.Messages(topic)) == 1 && p.InFlight() == 0 }, "stored by the first send, whose attempt is over")
 
 	release, _, first := occupy(t, c, p)
 	var lost atomic.Int64
