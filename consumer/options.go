@@ -58,8 +58,8 @@ func FromLast() Option { return consumerOption(func(c *config) { c.push.FromLast
 func FromTime(t time.Time) Option { return consumerOption(func(c *config) { c.push.FromTime = t }) }
 
 // WithConcurrency sets how many messages each handler works on at once, 1 to 10,000. The default
-// is 20. Messages that are held, or whose copies are being stored, do not count: up to 8 times
-// as many of a topic are in hand. In order it is one for each queue, whatever this says.
+// is 20, retries included. Of one topic no more are in hand, those that are held, or whose copies
+// are being stored, among them. In order it is one for each queue, whatever this says.
 func WithConcurrency(n int) Option {
 	return consumerOption(func(c *config) { c.push.Goroutines = orRefused(n) })
 }
@@ -138,6 +138,3 @@ func (c *config) slots() int {
 	}
 	return cmp.Or(c.push.Goroutines, official.DefaultGoroutines)
 }
-
-// places is how many messages of a topic the official client hands over at once.
-func (c *config) places() int { return c.slots() * waiting }

@@ -31,7 +31,7 @@ type advance struct {
 }
 
 func (c *Consumer) newProgress() *progress {
-	p := &progress{consumer: c, places: c.config.places(), topics: map[string]string{}, queues: map[remoting.Queue]*advance{}, full: map[string]bool{}}
+	p := &progress{consumer: c, places: c.config.slots(), topics: map[string]string{}, queues: map[remoting.Queue]*advance{}, full: map[string]bool{}}
 	for topic := range c.handlers {
 		p.topics[c.cluster.Topic(topic)] = topic
 	}

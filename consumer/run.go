@@ -111,7 +111,7 @@ func (c *Consumer) start(ctx context.Context) (rocketmq.PushConsumer, error) {
 func (c *Consumer) newPush() (rocketmq.PushConsumer, error) {
 	strays := c.newStrays()
 	options := c.config.push
-	options.Pulled, options.Goroutines = strays.adopt, c.config.places()
+	options.Pulled, options.Goroutines = strays.adopt, c.config.slots()
 	push, err := official.NewPushConsumer(c.cluster, c.group, options)
 	if err != nil {
 		return nil, err

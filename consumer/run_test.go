@@ -340,24 +340,3 @@ func TestHeldMessagesAreBounded(t *testing.T) {
 	require.NoError(t, r.stop(t))
 	require.LessOrEqual(t, committed(t, c), int64(0))
 }
-
-// What is held, or has its copy stored, leaves its slot to others; never more than so many
-// handlers run at once.
-func TestWaitingMessagesTakeNoSlot(t *testing.T) {
-	t.Parallel()
-	c := orders(t, "held", "held", "held", "one", "two", "three")
-	var s seen
-	var now, most atomic.Int64
-	r := consuming(t, c, func(_ context.Context, msg *primitive.MessageExt) error {
-		most.Store(max(most.Load(), now.Add(1)))
-		defer now.Add(-1)
-		if string(msg.Body) == "held" {
-			return holdfast.Hold(20*time.Second, nil)
-		}
-		s.add(msg)
-		return nil
-	}, consumer.WithConcurrency(1))
-	eventually(t, func() bool { return len(s.all()) == 3 }, "the others are handled")
-	require.EqualValues(t, 1, most.Load())
-	require.NoError(t, r.stop(t))
-}

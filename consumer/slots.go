@@ -1,14 +1,10 @@
 package consumer
 
 // slots bound how many runs of a handler there are at once. The official client has places of its
-// own, a goroutine each, which a message takes from its delivery until it is settled; they are
-// waiting times the slots, so that one that is held, or whose copy is being stored, does not
-// keep others from being handled.
+// own for each topic that it pulls, and so others for the group's retries: without slots a
+// handler would run that often twice over. There are no more places than slots, because messages
+// that waited for a slot would be overtaken by later ones, and those done again after a drain.
 type slots chan struct{}
-
-// waiting is how many places there are for each slot. A copy takes a broker that flushes about
-// as long as a few handlers take that do nothing.
-const waiting = 8
 
 // take waits for a slot, and says no if the park closes first.
 func (s slots) take(closing <-chan struct{}) bool {
